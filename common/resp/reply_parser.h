@@ -1,0 +1,86 @@
+// Finds where a RESP2 or RESP3 reply ends, without building a tree: a proxy passes the bytes on
+// untouched. Incremental as RequestParser is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/expected.h"
+
+namespace keyway::resp {
+
+class ReplyParser {
+ public:
+  enum class Outcome : uint8_t { kNeedMore, kReply, kError };
+
+  // What a peer may not exceed: levels of aggregates inside each other, bytes of a line, elements
+  // of an aggregate (keys and values of a map counted singly), bytes of a bulk string.
+  static constexpr size_t kMaxDepth = 128;
+  static constexpr size_t kMaxLineBytes = 64 * 1024;
+  static constexpr int64_t kMaxElements = INT32_MAX;
+  static constexpr int64_t kMaxBulkBytes = 4ll * 1024 * 1024 * 1024;
+
+  // `bytes`: everything received and not consumed, beginning where the last reply ended. A reply in
+  // RESP3 includes the attribute (|) in front of it. After kNeedMore: the same bytes, which may
+  // have moved, with more behind them. Streamed aggregates and strings ($? *? ;), which no Redis
+  // sends, are an error.
+  Outcome Next(std::string_view bytes);
+
+  // After kReply: its length in bytes, and its first byte after any attribute: one of
+  // + - : $ * _ , # ! = ( % ~ >   A push (>) is not the answer to a request.
+  size_t length() const { return length_; }
+  char type() const { return type_; }
+  // After kNeedMore: at least how many more bytes it needs (0 = unknown).
+  size_t missing() const { return missing_; }
+  // After kError: what was wrong, for the log. The connection cannot go on.
+  const std::string& error() const { return error_; }
+
+ private:
+  enum class Step : uint8_t { kNeedMore, kElement, kError };
+
+  Step ReadElement(std::string_view bytes);
+  Step ReadLine(std::string_view bytes, std::string_view* line);
+  Step ReadBulk(std::string_view bytes);
+  // Counts the element just read, and every aggregate that it completes.
+  Step CloseLevels();
+  Step OpenAggregate(char type, std::string_view digits);
+  Step Fail(const char* reason);
+  bool AtTop() const { return open_.empty() || (has_root_ && open_.size() == 1); }
+
+  // How many elements are still to come on each open level. An attribute counts as one more element
+  // of the level that it stands on.
+  std::vector<int64_t> open_;
+  bool has_root_ = false;       // open_[0] waits for the reply itself, behind an attribute
+  int64_t expected_bulk_ = -1;  // of the bulk string being read; -1: before its length line
+  size_t bulk_start_ = 0;
+  char element_ = 0;     // type of the bulk string being read
+  size_t position_ = 0;  // next byte to look at; of a line: its first
+  size_t scanned_ = 0;   // of an incomplete line: no end of it before here
+  size_t length_ = 0;
+  size_t missing_ = 0;
+  char type_ = 0;
+  std::string error_;
+};
+
+// A reply as a tree, for the few places that look inside one (cluster topology, tests). Strings are
+// views into the parsed bytes.
+struct ReplyValue {
+  char type = 0;          // as ReplyParser::type(); '_' for every null, RESP2's included
+  std::string_view text;  // + - $ ! ( , : and #: the bytes between the markers; =: without "txt:"
+  int64_t integer = 0;    // : and # (1 or 0)
+  std::vector<ReplyValue> elements;  // * ~ > and %: for a map, keys and values in turn
+
+  bool is_error() const { return type == '-' || type == '!'; }
+  bool is_null() const { return type == '_'; }
+  // In a map, or an array of name and value in turn (how RESP2 writes a map): the value that
+  // follows the string `key`; nullptr when there is none.
+  const ReplyValue* Find(std::string_view key) const;
+};
+
+// `bytes` is exactly one reply, as ReplyParser delimits it. Attributes are left out.
+Expected<ReplyValue> ParseReplyTree(std::string_view bytes);
+
+}  // namespace keyway::resp
