@@ -141,9 +141,10 @@ void FindByLenientNumkeys(const Spec& row, Arguments arguments, std::vector<KeyP
 }
 
 uint32_t SetFlags(Arguments arguments) {
-  const bool gets = std::any_of(arguments.begin() + 3, arguments.end(),
-                                [](std::string_view option) { return Is(option, "get"); });
-  return gets ? kKeyRW | kKeyAccess | kKeyUpdate : kKeyOW | kKeyUpdate;
+  for (size_t i = 3; i < arguments.size(); ++i) {
+    if (Is(arguments[i], "get")) return kKeyRW | kKeyAccess | kKeyUpdate;
+  }
+  return kKeyOW | kKeyUpdate;
 }
 
 // A sequence of GETs, with OVERFLOWs between them, only reads.

@@ -56,19 +56,24 @@ uint64_t ToLower(uint64_t word) {
   return word | (capitals >> 2);
 }
 
-// A name in a form that is cheap to hash and compare.
+// A name in a form that is cheap to hash and compare: it stays in registers.
 struct PackedName {
   static constexpr size_t kMaxLength = 24;
 
-  std::array<uint64_t, 3> words = {};
-  uint32_t length = 0;
-  uint32_t container = 0;  // 0: a top-level command; else the id of its container + 1
+  uint64_t head = 0;
+  uint64_t middle = 0;
+  uint64_t tail = 0;
+  uint64_t place = 0;  // the length, and above it the container's id + 1 (0: a top-level command)
 
-  bool operator==(const PackedName&) const = default;
+  // Without branches; comparing through memory would wait for the words to be stored.
+  bool operator==(const PackedName& other) const {
+    return ((head ^ other.head) | (middle ^ other.middle) | (tail ^ other.tail) |
+            (place ^ other.place)) == 0;
+  }
 
   uint64_t Hash() const {
-    uint64_t mixed = words[0] ^ (words[1] * 0x9e3779b97f4a7c15) ^ (words[2] * 0xc2b2ae3d27d4eb4f) ^
-                     ((uint64_t{container} << 32 | length) * 0x165667b19e3779f9);
+    uint64_t mixed = head ^ (middle * 0x9e3779b97f4a7c15) ^ (tail * 0xc2b2ae3d27d4eb4f) ^
+                     (place * 0x165667b19e3779f9);
     mixed ^= mixed >> 32;
     return mixed * 0xd6e8feb86659fd93;
   }
@@ -76,18 +81,14 @@ struct PackedName {
 
 // False when `name` is empty or too long to be any row's.
 bool Pack(std::string_view name, const Command* container, PackedName* packed) {
-  if (name.empty() || name.size() > PackedName::kMaxLength) return false;
-  const char* bytes = name.data();
-  size_t left = name.size();
-  for (uint64_t& word : packed->words) {
-    const size_t length = std::min<size_t>(left, 8);
-    word = ToLower(LoadWord(bytes, length));
-    bytes += length;
-    left -= length;
-    if (left == 0) break;
+  const size_t length = name.size();
+  if (length == 0 || length > PackedName::kMaxLength) return false;
+  packed->place = length | (container == nullptr ? 0 : (container->id + uint64_t{1}) << 32);
+  packed->head = ToLower(LoadWord(name.data(), std::min<size_t>(length, 8)));
+  if (length > 8) {
+    packed->middle = ToLower(LoadWord(name.data() + 8, std::min<size_t>(length - 8, 8)));
   }
-  packed->length = static_cast<uint32_t>(name.size());
-  packed->container = container == nullptr ? 0 : container->id + 1u;
+  if (length > 16) packed->tail = ToLower(LoadWord(name.data() + 16, length - 16));
   return true;
 }
 

@@ -1,0 +1,28 @@
+"""What the Python tests share: free ports, servers that are started and always stopped, a RESP client.
+
+Standard library only. A test looks like this:
+
+    import keyway_testing as kt
+
+    class PingTest(kt.TestCase):
+        def test_ping(self):
+            shard = self.start(kt.KeywayShard())
+            with shard.client() as client:
+                self.assertEqual(client.call("PING"), b"+PONG\\r\\n")
+
+    if __name__ == "__main__":
+        kt.main()
+
+and is wired in a BUILD.bazel by the macro in python_test.bzl.
+"""
+
+from keyway_testing.cluster import cluster_is_whole, redis_cli_cluster, start_cluster
+from keyway_testing.ports import free_port, free_ports
+from keyway_testing.resp import Client, ProtocolError, encode, parse, value_of
+from keyway_testing.servers import KeywayProxy, KeywayShard, RedisServer, Server
+from keyway_testing.running import TestCase, main, wait_until
+
+__all__ = [
+    "Client", "KeywayProxy", "KeywayShard", "ProtocolError", "RedisServer", "Server", "TestCase", "cluster_is_whole",
+    "encode", "free_port", "free_ports", "main", "parse", "redis_cli_cluster", "start_cluster", "value_of", "wait_until",
+]
