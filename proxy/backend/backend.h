@@ -1,0 +1,122 @@
+// A worker thread's connections to shard nodes, shared by all its clients.
+//
+// For each node and RESP version there is one connection, opened on first use and again after a
+// loss. Requests of many clients are pipelined on it in the order of Send; everything sent within a
+// pass of the loop leaves in one write. The reply of a node is passed on as bytes.
+// A leased, exclusive connection (WATCH, blocking commands) is a later addition beside Send.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/net/address.h"
+#include "common/net/event_loop.h"
+#include "common/resp/reply_writer.h"
+
+namespace keyway::proxy::backend {
+
+class Connection;
+
+enum class Failure : uint8_t {
+  kConnect,         // no connection could be made: nothing was sent
+  kHandshake,       // the node refused AUTH, HELLO or SELECT: nothing was sent
+  kQueueFull,       // too many bytes or requests wait for this node: nothing was sent
+  kNotSent,         // the connection was lost before the request reached the socket
+  kConnectionLost,  // lost after the request was (partly) written: it may have been executed
+};
+
+// Whether the node may have executed a request that failed so.
+constexpr bool MayHaveExecuted(Failure failure) {
+  return failure == Failure::kConnectionLost;
+}
+
+// One request on its way to a node and its reply on the way back. Owned by the plan that sends it;
+// reusable after it ended. Exactly one of OnReply and OnFailure is called for each Send, never
+// inside Send itself, unless Cancel came before.
+class Call {
+ public:
+  Call() = default;
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  // Asserts that nothing is pending.
+  virtual ~Call();
+
+  bool pending() const { return connection_ != nullptr; }
+  // Gives up interest. What was not written yet is still sent; the reply is awaited and dropped,
+  // and the connection goes on serving the others.
+  void Cancel();
+
+  // `reply`: one complete reply, valid during the call. `type`: its first byte
+  // (resp/reply_parser.h). May Send this or other calls, or destroy this one.
+  virtual void OnReply(std::string_view reply, char type) = 0;
+  // `detail` names the node and the cause, for the error that the client sees and the log.
+  virtual void OnFailure(Failure failure, std::string_view detail) = 0;
+
+ private:
+  friend class Connection;
+  Connection* connection_ = nullptr;
+  uint64_t sequence_ = 0;
+};
+
+struct SendOptions {
+  resp::Version version = resp::Version::kResp2;  // of the reply
+  int database = 0;     // a SELECT is sent in front when the connection is on another one
+  bool asking = false;  // an ASKING is sent in front
+  bool readonly =
+      false;  // the node is a replica: the connection is in READONLY mode (its own connection)
+};
+
+struct BackendOptions {
+  std::string username;
+  std::string password;
+  int connect_timeout_ms = 2000;
+  int reconnect_min_ms = 20;    // after a failed connect; doubles, with jitter, up to
+  int reconnect_max_ms = 1000;  //   this; until then Send fails with kConnect at once
+  size_t max_queued_bytes = 64 * 1024 * 1024;  // unsent, of one connection
+  size_t max_pending_requests =
+      1'000'000;  // sent or unsent, without a reply yet, of one connection
+  size_t max_reply_bytes = 1024ull * 1024 * 1024;
+  int idle_probe_ms = 5000;     // an idle connection is probed with PING this often; 0: never
+  int probe_timeout_ms = 5000;  // no byte from the node for this long while a PING waits: closed
+  int idle_close_ms = 60'000;   // to a node that is in no map any more, or unused
+};
+
+// Totals of one worker, read on its thread.
+struct BackendStats {
+  uint64_t connects = 0;
+  uint64_t connect_failures = 0;
+  uint64_t connections_lost = 0;
+  uint64_t requests = 0;
+  uint64_t replies = 0;
+  uint64_t queue_full = 0;
+  size_t open_connections = 0;
+  size_t queued_bytes = 0;      // unsent now
+  size_t pending_requests = 0;  // waiting for a reply now
+};
+
+class Pool {
+ public:
+  Pool(net::EventLoop& loop, const BackendOptions& options);
+  // Fails what is pending with kNotSent or kConnectionLost.
+  ~Pool();
+
+  // Queues one request for `node`. The concatenation of `parts` is one complete RESP request (an
+  // array of bulk strings); it is copied. `call` must stay alive until it ends or is cancelled.
+  void Send(const net::Endpoint& node, const SendOptions& options,
+            std::span<const std::string_view> parts, Call* call);
+
+  // The nodes of the newest map: connections to others close when nothing is pending on them.
+  void RetainOnly(std::span<const net::Endpoint> nodes);
+
+  const BackendStats& stats() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace keyway::proxy::backend

@@ -1,0 +1,163 @@
+// One shared, pipelined connection to a node: its states, and whose turn the next reply is.
+//
+// Private to proxy/backend; the rest of the proxy sees Pool and Call.
+//
+//   kIdle --Send--> kConnecting --> kHandshake --HELLO, READONLY are answered--> kReady
+//     ^                 |               |                                         |
+//     +-----------------+---------------+------------ failure or close -----------+
+//
+// A request is in exactly one of three rings:
+//   held_     not yet in the stream's output: the connection is not ready, or a database that this
+//             connection has not seen is being selected; nothing of it can have reached the node
+//   pending_  in the stream's output or on the node, in the order in which the replies come; our
+//   own
+//             SELECT, ASKING, PING stand there too
+//   failing_  ended, OnFailure is still to be called (it never is inside Send)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/random.h"
+#include "common/net/event_loop.h"
+#include "common/net/stream.h"
+#include "common/resp/reply_parser.h"
+#include "proxy/backend/backend.h"
+#include "proxy/backend/call_ring.h"
+
+namespace keyway::proxy::backend {
+
+// What the connections of one pool share.
+struct PoolContext {
+  PoolContext(net::EventLoop& event_loop, const BackendOptions& backend_options)
+      : loop(event_loop), options(backend_options), random(Random::FromEntropy()) {}
+  virtual ~PoolContext() = default;
+  // `connection` has begun to have failures to report.
+  virtual void ScheduleReport(Connection* connection) = 0;
+
+  net::EventLoop& loop;
+  const BackendOptions options;
+  BackendStats stats;
+  Random random;
+  bool shutting_down = false;
+};
+
+class Connection final : public net::StreamHandler {
+ public:
+  Connection(PoolContext& pool, const net::Endpoint& node, resp::Version version, bool readonly);
+  ~Connection() override;
+
+  void Send(const SendOptions& options, std::span<const std::string_view> parts, Call* call);
+  void Cancel(Call* call);
+
+  // Whether the node is in the newest map; if not, the connection closes when nobody waits on it.
+  void set_retained(bool retained) { retained_ = retained; }
+  const net::Endpoint& node() const { return node_; }
+
+  // Looks after time-outs, probes and idleness; called every few moments.
+  void Tick();
+  // Closed, nothing to report, and of no use any more.
+  bool removable() const;
+  // Ends everything with kNotSent or kConnectionLost.
+  void Shutdown();
+  // Calls OnFailure of the calls that have failed by now.
+  void ReportFailures();
+  // Forgets the calls whose failures nobody can be told of any more.
+  void DropFailures();
+
+  bool open() const { return state_ == State::kReady; }
+  size_t queued_bytes() const;
+  size_t waiting_requests() const { return held_.size() + pending_.size(); }
+
+  size_t OnBytes(std::string_view bytes) override;
+  void OnConnected() override;
+  void OnClosed(net::CloseReason reason, std::string_view detail) override;
+
+ private:
+  enum class State : uint8_t { kIdle, kConnecting, kHandshake, kReady };
+  enum class Kind : uint8_t {
+    kRequest,
+    kHello,
+    kReadonly,
+    kSelect,       // of a database that worked before on this connection
+    kFirstSelect,  // of one that may not exist: what is meant for it is held until the answer
+    kAsking,
+    kPing,
+  };
+  struct Pending {
+    Call* call = nullptr;  // nullptr: cancelled, or one of ours
+    uint64_t offset = 0;   // of its first byte in what this stream sends
+    Kind kind = Kind::kRequest;
+  };
+  struct Held {
+    Call* call = nullptr;
+    bool dropped = false;
+    bool asking = false;
+    int database = 0;
+    std::string bytes;
+  };
+  using Detail = std::shared_ptr<const std::string>;
+  struct Failed {
+    Call* call = nullptr;
+    Failure failure = Failure::kNotSent;
+    Detail detail;
+  };
+  // The ring that a pending Call is in: the two upper bits of its sequence_.
+  enum class Place : uint64_t { kPending = 0, kHeld = 1, kFailing = 2 };
+  static constexpr int kPlaceShift = 62;
+
+  void Connect();
+  void FlushHeld();
+  void Write(int database, bool asking, std::span<const std::string_view> parts, Call* call);
+  void WriteOwn(Kind kind, std::span<const std::string_view> words);
+  void WriteSelect(Kind kind, int database);
+  bool TakeReply(std::string_view reply, char type);
+  bool TakeOwnReply(Kind kind, std::string_view reply, bool ok);
+  void TakeFirstSelect(std::string_view reply, bool ok);
+  // Closes the stream. What was held fails with `held_failure`, what was written by how far it got.
+  void Close(Failure held_failure, std::string detail);
+  void BackOff();
+  void Fail(Call* call, Failure failure, const Detail& detail);
+  void Mark(Call* call, Place place, uint64_t sequence);
+  static void Unmark(Call* call);
+  void ClearStream();
+  bool Unneeded() const;
+
+  PoolContext& pool_;
+  const net::Endpoint node_;
+  const std::string name_;  // of the node, for details
+  const resp::Version version_;
+  const bool readonly_;
+
+  State state_ = State::kIdle;
+  std::unique_ptr<net::Stream> stream_;
+  resp::ReplyParser parser_;
+  CallRing<Pending> pending_;
+  CallRing<Held> held_;
+  CallRing<Failed> failing_;
+  size_t held_bytes_ = 0;
+  size_t live_calls_ = 0;         // in pending_ or held_, not cancelled
+  uint64_t appended_ = 0;         // bytes given to this stream
+  int database_ = 0;              // selected by the last SELECT written
+  int highest_database_ = 0;      // that a SELECT has succeeded for; those below exist too
+  std::optional<int> selecting_;  // database of the kFirstSelect under way
+  int database_before_ = 0;       //   and the one that stays selected if it fails
+
+  bool retained_ = true;
+  bool probing_ = false;
+  bool report_scheduled_ = false;
+  int64_t state_since_ = 0;  // all times: NowMicros of the loop
+  int64_t last_byte_ = 0;
+  int64_t last_send_ = 0;
+  int64_t probe_sent_ = 0;
+  int64_t retry_at_ = 0;     // no connecting before
+  int failed_connects_ = 0;  // in a row
+  Detail last_failure_;
+};
+
+}  // namespace keyway::proxy::backend

@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <unordered_map>
+#include <utility>
+
+#include "proxy/backend/backend.h"
+#include "proxy/backend/connection.h"
+
+namespace keyway::proxy::backend {
+namespace {
+
+constexpr int kMinTickMillis = 5;
+constexpr int kMaxTickMillis = 1000;
+// Of calls that answer the end of the pool with another Send.
+constexpr int kShutdownRounds = 16;
+
+// A connection's place in the pool, as its owner has it and as Send looks it up.
+struct Key {
+  net::Endpoint node;
+  int mode;  // ModeOf
+};
+
+struct KeyView {
+  const net::Endpoint& node;
+  int mode;
+};
+
+int ModeOf(const SendOptions& options) {
+  return static_cast<int>(options.version) * 2 + (options.readonly ? 1 : 0);
+}
+
+struct KeyHash {
+  using is_transparent = void;
+  static size_t Of(const net::Endpoint& node, int mode) {
+    return std::hash<std::string_view>()(node.host) ^
+           ((static_cast<size_t>(node.port) << 3 | static_cast<size_t>(mode)) *
+            0x9e3779b97f4a7c15ull);
+  }
+  size_t operator()(const Key& key) const { return Of(key.node, key.mode); }
+  size_t operator()(const KeyView& key) const { return Of(key.node, key.mode); }
+};
+
+struct KeyEqual {
+  using is_transparent = void;
+  template <typename A, typename B>
+  bool operator()(const A& a, const B& b) const {
+    return a.mode == b.mode && a.node == b.node;
+  }
+};
+
+int TickMillis(const BackendOptions& options) {
+  int shortest = options.connect_timeout_ms;
+  for (const int millis :
+       {options.idle_probe_ms, options.probe_timeout_ms, options.idle_close_ms}) {
+    if (millis > 0) shortest = std::min(shortest, millis);
+  }
+  return std::clamp(shortest / 4, kMinTickMillis, kMaxTickMillis);
+}
+
+}  // namespace
+
+struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> {
+  Impl(net::EventLoop& event_loop, const BackendOptions& backend_options)
+      : PoolContext(event_loop, backend_options), ticker(event_loop, [this] { Tick(); }) {}
+
+  Connection& Find(const net::Endpoint& node, const SendOptions& send) {
+    const int mode = ModeOf(send);
+    const auto found = connections.find(KeyView{node, mode});
+    if (found != connections.end()) return *found->second;
+    auto connection = std::make_unique<Connection>(*this, node, send.version, send.readonly);
+    if (!ticker.active() && !shutting_down) {
+      const auto millis = static_cast<uint64_t>(TickMillis(options));
+      ticker.Start(millis, millis);
+    }
+    return *connections.emplace(Key{node, mode}, std::move(connection)).first->second;
+  }
+
+  void ScheduleReport(Connection* connection) override {
+    failed.push_back(connection);
+    if (failed.size() > 1 || shutting_down) return;
+    auto report = [weak = weak_from_this()] {
+      if (const auto pool = weak.lock(); pool != nullptr) pool->Report();
+    };
+    // A call that is sent again at once, and fails again at once, is to cost a pass each time.
+    if (reporting) {
+      loop.Post(std::move(report));
+    } else {
+      loop.AtEndOfPass(std::move(report));
+    }
+  }
+
+  void Report() {
+    reporting = true;
+    const std::vector<Connection*> batch = std::exchange(failed, {});
+    for (Connection* connection : batch) connection->ReportFailures();
+    reporting = false;
+  }
+
+  void Tick() {
+    for (auto it = connections.begin(); it != connections.end();) {
+      it->second->Tick();
+      it = it->second->removable() ? connections.erase(it) : std::next(it);
+    }
+    if (connections.empty()) ticker.Stop();
+  }
+
+  void Shutdown() {
+    shutting_down = true;
+    ticker.Stop();
+    for (auto& [key, connection] : connections) connection->Shutdown();
+    for (int round = 0; round < kShutdownRounds && !failed.empty(); ++round) Report();
+    for (auto& [key, connection] : connections) connection->DropFailures();
+    failed.clear();
+    connections.clear();
+  }
+
+  net::Timer ticker;
+  std::unordered_map<Key, std::unique_ptr<Connection>, KeyHash, KeyEqual> connections;
+  // Those with failures to report.
+  std::vector<Connection*> failed;
+  bool reporting = false;
+};
+
+Call::~Call() {
+  CHECK(!pending()) << "a call was destroyed while it was under way";
+}
+
+void Call::Cancel() {
+  if (connection_ != nullptr) connection_->Cancel(this);
+}
+
+Pool::Pool(net::EventLoop& loop, const BackendOptions& options)
+    : impl_(std::make_shared<Impl>(loop, options)) {}
+
+Pool::~Pool() {
+  impl_->Shutdown();
+}
+
+void Pool::Send(const net::Endpoint& node, const SendOptions& options,
+                std::span<const std::string_view> parts, Call* call) {
+  impl_->Find(node, options).Send(options, parts, call);
+}
+
+void Pool::RetainOnly(std::span<const net::Endpoint> nodes) {
+  const auto less = [](const net::Endpoint* a, const net::Endpoint* b) { return *a < *b; };
+  std::vector<const net::Endpoint*> sorted;
+  sorted.reserve(nodes.size());
+  for (const net::Endpoint& node : nodes) sorted.push_back(&node);
+  std::sort(sorted.begin(), sorted.end(), less);
+  for (auto& [key, connection] : impl_->connections) {
+    connection->set_retained(std::binary_search(sorted.begin(), sorted.end(), &key.node, less));
+  }
+}
+
+const BackendStats& Pool::stats() const {
+  BackendStats& stats = impl_->stats;
+  stats.open_connections = 0;
+  stats.queued_bytes = 0;
+  stats.pending_requests = 0;
+  for (const auto& [key, connection] : impl_->connections) {
+    stats.open_connections += connection->open() ? 1 : 0;
+    stats.queued_bytes += connection->queued_bytes();
+    stats.pending_requests += connection->waiting_requests();
+  }
+  return stats;
+}
+
+}  // namespace keyway::proxy::backend
