@@ -104,6 +104,7 @@ OutputBuffer::Block& OutputBuffer::Tail(size_t room) {
 }
 
 void OutputBuffer::Append(std::string_view bytes) {
+  if (bytes.empty()) return;  // an empty view may have no address, which memcpy must not see
   size_ += bytes.size();
   if (tail_ != nullptr) {
     const size_t head = std::min(tail_->room(), bytes.size());

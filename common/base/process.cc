@@ -27,6 +27,12 @@ Error SystemError(const char* what) {
 char* title_begin = nullptr;
 size_t title_bytes = 0;
 
+// 0 or errno.
+int TrySetFileLimit(rlim_t files, rlim_t hard) {
+  rlimit limit{files, std::max(files, hard)};
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 Status Daemonize() {
@@ -64,7 +70,6 @@ void PidFile::Remove() {
 }
 
 Expected<FileLimit> RaiseFileLimit(int64_t max_clients, int64_t reserved) {
-  constexpr rlim_t kStep = 16;
   FileLimit result{max_clients, {}, {}};
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -79,13 +84,12 @@ Expected<FileLimit> RaiseFileLimit(int64_t max_clients, int64_t reserved) {
   rlim_t before = limit.rlim_cur;
   if (before >= wanted) return result;
 
-  rlim_t best = wanted;
-  int error = 0;
-  while (best > before) {
-    rlimit attempt{best, std::max(best, limit.rlim_max)};
-    if (setrlimit(RLIMIT_NOFILE, &attempt) == 0) break;
-    error = errno;
-    best = best - before < kStep ? before : best - kStep;
+  // The most that the system grants: what fails for a number fails for every larger one.
+  int error = TrySetFileLimit(wanted, limit.rlim_max);
+  rlim_t best = error == 0 ? wanted : before, refused = wanted;
+  while (error != 0 && refused - best > 1) {
+    rlim_t middle = best + (refused - best) / 2;
+    (TrySetFileLimit(middle, limit.rlim_max) == 0 ? best : refused) = middle;
   }
   if (best >= wanted) {
     result.notices.push_back("Increased maximum number of open files to " + std::to_string(wanted) +

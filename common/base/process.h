@@ -43,8 +43,8 @@ struct FileLimit {
   std::vector<std::string> warnings;
 };
 
-// Raises RLIMIT_NOFILE until `max_clients` clients and `reserved` further files (Redis: 32) fit, in
-// steps downward if the system refuses. Error, fatal for a server: not even one client fits.
+// Raises RLIMIT_NOFILE until `max_clients` clients and `reserved` further files (Redis: 32) fit, or
+// as far as the system lets it. Error, fatal for a server: not even one client fits.
 Expected<FileLimit> RaiseFileLimit(int64_t max_clients, int64_t reserved = 32);
 
 enum class Supervisor : uint8_t { kNone, kUpstart, kSystemd };
