@@ -87,13 +87,27 @@ void Stream::State::StartDeadline(uint64_t milliseconds) {
 
 void Stream::State::OnDeadline() {
   Reference reference(this);
+  // When the loop was held up, timers come before the sockets that have been ready meanwhile.
   switch (phase) {
-    case Phase::kResolving:
     case Phase::kConnecting:
+      if (!draining && ConnectIsDecided()) {
+        // For the next address, if this one has failed.
+        StartDeadline(static_cast<uint64_t>(options.connect_timeout_ms));
+        OnConnectResult();
+        break;
+      }
+      [[fallthrough]];
+    case Phase::kResolving:
       CloseWithError(CloseReason::kConnectFailed, ETIMEDOUT);
       break;
     case Phase::kOpen:
-      CloseWithError(CloseReason::kWriteError, ETIMEDOUT);
+      blocked = false;
+      FlushNow();
+      if (output.empty()) {
+        Flushed();
+      } else {
+        CloseWithError(CloseReason::kWriteError, ETIMEDOUT);
+      }
       break;
     case Phase::kLingering:
       Close(CloseReason::kFlushed, "");

@@ -96,7 +96,8 @@ class Stream {
   // is still noticed unless bytes that it sent before are unread.
   void PauseReading();
   // Retained bytes, if any, are presented again at the end of this pass, also when reading was not
-  // paused: an owner that wants to do a bounded piece of work at a time calls this from OnBytes.
+  // paused: an owner that does a bounded piece of work at a time calls this from OnBytes when it
+  // left a complete request behind (not for an incomplete one: that would go round without end).
   void ResumeReading();
   bool reading_paused() const;
 
@@ -135,8 +136,8 @@ class Listener {
  public:
   struct Options {
     int backlog = 511;
-    bool reuse_port =
-        false;  // SO_REUSEPORT: several listeners share the port, the kernel spreads clients
+    // SO_REUSEPORT: several listeners share the port, the kernel spreads clients.
+    bool reuse_port = false;
     int unix_mode = 0;  // permissions of a Unix socket; 0: leave them
     StreamOptions stream;
   };

@@ -1,6 +1,7 @@
 // How a Stream gets its socket: names, addresses one after the other, socket options.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -157,6 +158,12 @@ int Stream::State::TryConnect(const sockaddr_storage& address) {
   // A connect that stands already is reported as writable all the same.
   UpdateInterest();
   return 0;
+}
+
+bool Stream::State::ConnectIsDecided() const {
+  pollfd socket_events{fd, POLLOUT, 0};
+  return poll_handle == PollHandle::kOpen && ::poll(&socket_events, 1, 0) == 1 &&
+         socket_events.revents != 0;
 }
 
 void Stream::State::OnConnectResult() {

@@ -64,6 +64,7 @@ struct Stream::State {
   void OnResolved(int status, const addrinfo* found);
   void ConnectNext();
   int TryConnect(const sockaddr_storage& address);
+  bool ConnectIsDecided() const;
   void OnConnectResult();
   bool Watch(int socket);
   void ApplySocketOptions();
