@@ -1,0 +1,362 @@
+#include "shard/keyspace/database.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <glog/logging.h>
+
+namespace keyway::shard::keyspace {
+namespace {
+
+constexpr size_t kLazyEffort = 64;  // less is freed at once, whatever was asked for
+constexpr int kPositionBits = SlotTable::kPositionBits;
+constexpr Database::Cursor kPositionMask = (Database::Cursor{1} << kPositionBits) - 1;
+
+class RecordGarbage : public Garbage {
+ public:
+  explicit RecordGarbage(Record* record) : Garbage(1), record_(record) {}
+  ~RecordGarbage() override { Record::Free(record_); }
+
+ private:
+  Record* record_;
+};
+
+class ValueGarbage : public Garbage {
+ public:
+  explicit ValueGarbage(Value value) : Garbage(1), value_(std::move(value)) {}
+
+ private:
+  Value value_;
+};
+
+class TablesGarbage : public Garbage {
+ public:
+  explicit TablesGarbage(std::unique_ptr<SlotTables> tables)
+      : Garbage(tables->size()), tables_(std::move(tables)) {}
+
+ private:
+  std::unique_ptr<SlotTables> tables_;
+};
+
+}  // namespace
+
+Database::Database(int index, Environment& environment)
+    : index_(index), environment_(environment) {}
+
+Database::~Database() = default;
+
+SlotTables& Database::Tables() {
+  if (tables_ == nullptr) tables_ = std::make_unique<SlotTables>();
+  return *tables_;
+}
+
+size_t Database::size() const {
+  return tables_ == nullptr ? 0 : tables_->size();
+}
+
+size_t Database::expires() const {
+  return tables_ == nullptr ? 0 : tables_->with_expiry();
+}
+
+size_t Database::CountInSlot(Slot slot) const {
+  return tables_ == nullptr ? 0 : tables_->slot(slot).size();
+}
+
+void Database::Notify(const Key& key, Event event) {
+  if (environment_.listener != nullptr) environment_.listener->AfterChange(*this, key, event);
+}
+
+void Database::BeforeChange(const Key& key, const Record& record) {
+  if (environment_.listener != nullptr) {
+    environment_.listener->BeforeChange(*this, key.slot, record);
+  }
+}
+
+void Database::CountChange(const Key& key, Event event) {
+  ++environment_.stats.changes;
+  Notify(key, event);
+}
+
+void Database::FreeRecord(Record* record, Reclaim reclaim) {
+  if (reclaim == Reclaim::kLater && record->encoding() != Encoding::kEmbstr &&
+      FreeEffort(record->type(), record->encoding(), record->word()) > kLazyEffort) {
+    environment_.lazy_free.Free(std::make_unique<RecordGarbage>(record));
+  } else {
+    Record::Free(record);
+  }
+}
+
+void Database::FreeValue(Value value, Reclaim reclaim) {
+  if (reclaim == Reclaim::kLater && !value.embedded() &&
+      FreeEffort(value.type(), value.encoding(), value.word()) > kLazyEffort) {
+    environment_.lazy_free.Free(std::make_unique<ValueGarbage>(std::move(value)));
+  }
+}
+
+Record* Database::RemoveRecord(const Key& key) {
+  Record* record = tables_->slot(key.slot).Remove(key.hash, key.text);
+  CHECK(record != nullptr);
+  tables_->CountRemoved(key.slot, record->has_expiry());
+  return record;
+}
+
+void Database::InsertRecord(const Key& key, Record* record) {
+  Tables().slot(key.slot).Insert(key.hash, record);
+  tables_->CountAdded(key.slot, record->has_expiry());
+}
+
+// `key` may be a view into the record: it is freed last.
+void Database::DeleteExpired(const Key& key, const Record& record) {
+  BeforeChange(key, record);
+  Record* removed = RemoveRecord(key);
+  ++environment_.stats.expired_keys;
+  Notify(key, Event::kExpired);
+  FreeRecord(removed, environment_.options.lazy_expire ? Reclaim::kLater : Reclaim::kNow);
+}
+
+// The record of `key`, unless it has expired, which is the end of it.
+Record* Database::Lookup(const Key& key, int64_t now_ms) {
+  if (tables_ == nullptr) return nullptr;
+  Record* record = tables_->slot(key.slot).Find(key.hash, key.text);
+  if (record == nullptr || !record->IsExpired(now_ms)) return record;
+  DeleteExpired(key, *record);
+  return nullptr;
+}
+
+const Record* Database::Find(const Key& key, int64_t now_ms, Access access) {
+  Record* record = Lookup(key, now_ms);
+  if (access == Access::kRead || access == Access::kPeek) {
+    ++(record == nullptr ? environment_.stats.misses : environment_.stats.hits);
+  }
+  if (record != nullptr && (access == Access::kRead || access == Access::kWrite)) {
+    const uint32_t next =
+        NextAccess(environment_.options.access, record->access(), now_ms, environment_.random);
+    if (next != record->access()) record->set_access(next);
+  }
+  return record;
+}
+
+void Database::Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_ms, Event event) {
+  const KeyspaceOptions& options = environment_.options;
+  Value old_value = Value::Integer(0);
+  bool is_new = false;
+  bool had_expiry = false;
+  SlotTables& tables = Tables();
+  Record* stored = tables.slot(key.slot).Replace(key.hash, key.text, [&](Record* record) {
+    BeforeChange(key, *record);
+    had_expiry = record->has_expiry();
+    is_new = record->IsExpired(now_ms);
+    uint32_t access = record->access();
+    if (is_new) {
+      ++environment_.stats.expired_keys;
+      Notify(key, Event::kExpired);
+      access = FirstAccess(options.access, now_ms);
+    } else {
+      access = NextAccess(options.access, access, now_ms, environment_.random);
+    }
+    int64_t expiry = expiry_ms;
+    if (expiry == kKeepExpiry) expiry = is_new ? kNoExpiry : record->expiry_ms();
+    if (had_expiry || expiry != kNoExpiry) record = Record::SetExpiry(record, expiry);
+    record = Record::SetValue(record, std::move(value), &old_value);
+    record->set_access(access);
+    return record;
+  });
+  if (stored != nullptr) {
+    tables.CountExpiry(key.slot, had_expiry, stored->has_expiry());
+    FreeValue(std::move(old_value), options.lazy_server_delete ? Reclaim::kLater : Reclaim::kNow);
+  } else {
+    is_new = true;
+    const int64_t expiry = expiry_ms == kKeepExpiry ? kNoExpiry : expiry_ms;
+    InsertRecord(
+        key, Record::New(key.text, std::move(value), expiry, FirstAccess(options.access, now_ms)));
+  }
+  if (is_new) Notify(key, Event::kNew);
+  CountChange(key, event);
+  if (expiry_ms >= 0) Notify(key, Event::kExpire);
+}
+
+void Database::SetExpiry(const Key& key, int64_t expiry_ms) {
+  CHECK(tables_ != nullptr);
+  bool had_expiry = false;
+  Record* record = tables_->slot(key.slot).Replace(key.hash, key.text, [&](Record* before) {
+    BeforeChange(key, *before);
+    had_expiry = before->has_expiry();
+    return Record::SetExpiry(before, expiry_ms);
+  });
+  CHECK(record != nullptr);
+  tables_->CountExpiry(key.slot, had_expiry, record->has_expiry());
+  CountChange(key, record->has_expiry() ? Event::kExpire : Event::kPersist);
+}
+
+bool Database::Delete(const Key& key, int64_t now_ms, Reclaim reclaim) {
+  const Record* record = Lookup(key, now_ms);
+  if (record == nullptr) return false;
+  BeforeChange(key, *record);
+  Record* removed = RemoveRecord(key);
+  CountChange(key, Event::kDel);
+  FreeRecord(removed, reclaim);
+  return true;
+}
+
+// A key that is about to be replaced goes without an event of its own.
+void Database::DropReplaced(const Key& key, int64_t now_ms) {
+  const Record* record = Lookup(key, now_ms);
+  if (record == nullptr) return;
+  BeforeChange(key, *record);
+  FreeRecord(RemoveRecord(key),
+             environment_.options.lazy_server_delete ? Reclaim::kLater : Reclaim::kNow);
+}
+
+void Database::Rename(const Key& from, const Key& to, int64_t now_ms) {
+  DropReplaced(to, now_ms);
+  const Record* record = Lookup(from, now_ms);
+  CHECK(record != nullptr && from.text != to.text);
+  BeforeChange(from, *record);
+  InsertRecord(to, Record::SetKey(RemoveRecord(from), to.text));
+  Notify(to, Event::kNew);
+  CountChange(from, Event::kRenameFrom);
+  Notify(to, Event::kRenameTo);
+}
+
+void Database::Move(const Key& key, Database& target) {
+  CHECK(tables_ != nullptr && &target != this);
+  const Record* record = tables_->slot(key.slot).Find(key.hash, key.text);
+  CHECK(record != nullptr);
+  BeforeChange(key, *record);
+  target.InsertRecord(key, RemoveRecord(key));
+  target.Notify(key, Event::kNew);
+  CountChange(key, Event::kMoveFrom);
+  target.Notify(key, Event::kMoveTo);
+}
+
+void Database::Copy(const Key& from, Database& target, const Key& to, int64_t now_ms) {
+  target.DropReplaced(to, now_ms);
+  const Record* record = Lookup(from, now_ms);
+  CHECK(record != nullptr);
+  target.InsertRecord(to, Record::Duplicate(*record, to.text, record->expiry_ms(),
+                                            FirstAccess(environment_.options.access, now_ms)));
+  target.Notify(to, Event::kNew);
+  target.CountChange(to, Event::kCopyTo);
+}
+
+const Record* Database::RandomKey(int64_t now_ms) {
+  // Each turn but the last deletes a key.
+  while (size() != 0) {
+    const Slot slot = tables_->SlotOfRank(environment_.random.Below(size()));
+    const Record* record = tables_->slot(slot).RandomRecord(environment_.random);
+    if (!record->IsExpired(now_ms)) return record;
+    DeleteExpired(Key(record->key(), slot), *record);
+  }
+  return nullptr;
+}
+
+Database::Cursor Database::Scan(Cursor cursor, size_t count,
+                                std::vector<const Record*>* found) const {
+  if (tables_ == nullptr || cursor >> kPositionBits >= kSlotCount) return 0;
+  count = std::max<size_t>(count, 1);
+  int slot = static_cast<int>(cursor >> kPositionBits);
+  SlotTable::Walk walk{.position = cursor & kPositionMask};
+  std::vector<Record*> step;
+  for (size_t seen = 0; seen < count;) {
+    walk.max_records = count - seen;
+    step.clear();
+    tables_->slot(static_cast<Slot>(slot)).Collect(&walk, &step);
+    seen += step.size();
+    found->insert(found->end(), step.begin(), step.end());
+    if (walk.position == SlotTable::kEnd) {
+      slot = tables_->NextWithKeys(slot + 1);
+      if (slot == kSlotCount) return 0;
+      walk.position = 0;
+    }
+  }
+  return static_cast<Cursor>(slot) << kPositionBits | walk.position;
+}
+
+void Database::DeleteExpired(int64_t now_ms, std::vector<const Record*>* records) {
+  std::erase_if(*records, [&](const Record* record) {
+    if (!record->IsExpired(now_ms)) return false;
+    DeleteExpired(Key(record->key()), *record);
+    return true;
+  });
+}
+
+void Database::KeysInSlot(Slot slot, size_t limit, std::vector<const Record*>* found) const {
+  if (tables_ == nullptr || limit == 0) return;
+  SlotTable::Walk walk{.max_records = limit};
+  std::vector<Record*> records;
+  tables_->slot(slot).Collect(&walk, &records);
+  if (records.size() > limit) records.resize(limit);
+  found->insert(found->end(), records.begin(), records.end());
+}
+
+size_t Database::Flush(Reclaim reclaim) {
+  const size_t keys = size();
+  if (environment_.listener != nullptr) environment_.listener->BeforeFlush(*this);
+  environment_.stats.changes += keys;
+  if (reclaim == Reclaim::kLater && keys > kLazyEffort) {
+    environment_.lazy_free.Free(std::make_unique<TablesGarbage>(std::move(tables_)));
+  }
+  tables_.reset();
+  expire_slot_ = 0;
+  expire_position_ = 0;
+  average_ttl_ms_ = 0;
+  return keys;
+}
+
+void Database::SwapContents(Database& other) {
+  tables_.swap(other.tables_);
+  std::swap(expire_slot_, other.expire_slot_);
+  std::swap(expire_position_, other.expire_position_);
+  std::swap(average_ttl_ms_, other.average_ttl_ms_);
+}
+
+Database::ExpireStep Database::ExpireSome(size_t max_keys, size_t max_cells, int64_t now_ms) {
+  ExpireStep step;
+  for (size_t cells = 0; step.sampled < max_keys && cells < max_cells;) {
+    const int slot = tables_ == nullptr ? kSlotCount : tables_->NextWithExpiry(expire_slot_);
+    if (slot != expire_slot_) expire_position_ = 0;
+    if (slot == kSlotCount) {
+      expire_slot_ = 0;
+      step.finished_round = true;
+      break;
+    }
+    expire_slot_ = slot;
+    SlotTable::Walk walk{.position = expire_position_,
+                         .max_records = max_keys - step.sampled,
+                         .max_cells = max_cells - cells,
+                         .only_with_expiry = true};
+    scratch_.clear();
+    tables_->slot(static_cast<Slot>(slot)).Collect(&walk, &scratch_);
+    cells += walk.cells;
+    expire_position_ = walk.position;
+    if (walk.position == SlotTable::kEnd) {
+      ++expire_slot_;
+      expire_position_ = 0;
+    }
+    for (const Record* record : scratch_) {
+      ++step.sampled;
+      if (record->IsExpired(now_ms)) {
+        ++step.expired;
+        DeleteExpired(Key(record->key(), static_cast<Slot>(slot)), *record);
+      } else {
+        ttl_sum_ms_ += static_cast<double>(record->expiry_ms() - now_ms);
+        ++ttl_samples_;
+      }
+    }
+  }
+  return step;
+}
+
+void Database::UpdateAverageTtl() {
+  if (ttl_samples_ != 0) {
+    constexpr double kMax = 9e18;  // less than what int64_t holds
+    const auto sampled =
+        static_cast<int64_t>(std::min(kMax, ttl_sum_ms_ / static_cast<double>(ttl_samples_)));
+    average_ttl_ms_ = average_ttl_ms_ == 0 ? sampled : average_ttl_ms_ / 50 * 49 + sampled / 50;
+  }
+  if (expires() == 0) average_ttl_ms_ = 0;
+  ttl_sum_ms_ = 0;
+  ttl_samples_ = 0;
+}
+
+}  // namespace keyway::shard::keyspace

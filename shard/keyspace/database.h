@@ -1,0 +1,136 @@
+// One database: keys, their values and expiries. Every change to a key passes a method of this
+// class, which keeps the counts right and tells the KeyChangeListener.
+//
+// Time comes in as `now_ms`, the wall clock when the command started, so that all keys of a command
+// see one time. A key whose expiry lies before it is deleted when a method comes across it, and
+// is as good as absent to the caller.
+//
+// Records are handed out as pointers that are valid until the next change to the same key.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/slot/slot.h"
+#include "shard/keyspace/environment.h"
+#include "shard/keyspace/key.h"
+#include "shard/keyspace/record.h"
+#include "shard/keyspace/slot_tables.h"
+
+namespace keyway::shard::keyspace {
+
+// For Set: the expiry that the key has, if it has one, stays.
+inline constexpr int64_t kKeepExpiry = -2;
+
+// How a lookup leaves its traces.
+enum class Access : uint8_t {
+  kRead,   // counts as a hit or a miss and as a use
+  kPeek,   // counts as a hit or a miss, but not as a use
+  kWrite,  // counts as a use
+  kNone,
+};
+
+// Whether the memory of what is deleted is freed at once, or, if it is much, on a side thread.
+enum class Reclaim : uint8_t { kNow, kLater };
+
+class Database {
+ public:
+  // `environment` must outlive the database.
+  Database(int index, Environment& environment);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  int index() const { return index_; }
+  // Keys, and keys with an expiry, those included that have expired but were not come across yet.
+  size_t size() const;
+  size_t expires() const;
+  size_t CountInSlot(Slot slot) const;
+  // Of the keys with an expiry, as seen by active expiry lately.
+  int64_t average_ttl_ms() const { return average_ttl_ms_; }
+
+  // nullptr when there is no such key.
+  const Record* Find(const Key& key, int64_t now_ms, Access access);
+
+  // Makes `key` hold `value`, whatever it was. `expiry_ms`: kNoExpiry, kKeepExpiry or the time.
+  void Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_ms, Event event);
+  // Calls `change` with `record`, which Find returned for `key`, to change its value where it is
+  // (set_integer, set_raw).
+  template <typename Change>
+  void ChangeInPlace(const Key& key, const Record* record, Event event, Change&& change) {
+    BeforeChange(key, *record);
+    change(*const_cast<Record*>(record));
+    CountChange(key, event);
+  }
+  // The key must exist. kNoExpiry removes the expiry.
+  void SetExpiry(const Key& key, int64_t expiry_ms);
+  // Whether the key was there.
+  bool Delete(const Key& key, int64_t now_ms, Reclaim reclaim);
+
+  // `from` must exist and be another key than `to`, which is replaced.
+  void Rename(const Key& from, const Key& to, int64_t now_ms);
+  // The key must exist here and not in `target`, another database.
+  void Move(const Key& key, Database& target);
+  // `from` must exist and be another key, or in another database, than `to`, which is replaced.
+  void Copy(const Key& from, Database& target, const Key& to, int64_t now_ms);
+
+  // Any key with the same probability; nullptr when there is none.
+  const Record* RandomKey(int64_t now_ms);
+
+  // One step of a walk over all keys. 0 starts it, and is returned at the end. Appends to `found`
+  // `count` keys, or a few more (fewer at the end), those included that have expired. A key that is
+  // there from the start of the walk to its end is found, once, whatever happens to others
+  // meanwhile. Cursors have 48 bits (slot, position in the slot's table); one with more is a walk
+  // that is over.
+  using Cursor = uint64_t;
+  Cursor Scan(Cursor cursor, size_t count, std::vector<const Record*>* found) const;
+  // Deletes those of the keys that have expired, and takes them off the list.
+  void DeleteExpired(int64_t now_ms, std::vector<const Record*>* records);
+  // Appends up to `limit` keys of the slot.
+  void KeysInSlot(Slot slot, size_t limit, std::vector<const Record*>* found) const;
+
+  // Deletes all keys; kLater: the memory is freed on a side thread. Returns how many there were.
+  size_t Flush(Reclaim reclaim);
+  // SWAPDB.
+  void SwapContents(Database& other);
+
+  // One step of active expiry: looks at the next `max_keys` keys that have an expiry, or at as many
+  // as it finds while it looks at `max_cells` cells of tables, and deletes those that have expired.
+  struct ExpireStep {
+    size_t sampled = 0;
+    size_t expired = 0;
+    bool finished_round = false;  // the walk came to the end; the next step starts it anew
+  };
+  ExpireStep ExpireSome(size_t max_keys, size_t max_cells, int64_t now_ms);
+  // To be called after the steps of one round: averages the time to live of what they looked at.
+  void UpdateAverageTtl();
+
+ private:
+  SlotTables& Tables();
+  Record* Lookup(const Key& key, int64_t now_ms);
+  void DeleteExpired(const Key& key, const Record& record);
+  void DropReplaced(const Key& key, int64_t now_ms);
+  void FreeRecord(Record* record, Reclaim reclaim);
+  void FreeValue(Value value, Reclaim reclaim);
+  void InsertRecord(const Key& key, Record* record);
+  Record* RemoveRecord(const Key& key);
+  void BeforeChange(const Key& key, const Record& record);
+  void CountChange(const Key& key, Event event);
+  void Notify(const Key& key, Event event);
+
+  int index_;
+  Environment& environment_;
+  std::unique_ptr<SlotTables> tables_;  // nullptr until there is a key
+
+  // Active expiry: where it goes on, and what it saw since the last UpdateAverageTtl.
+  int expire_slot_ = 0;
+  SlotTable::Position expire_position_ = 0;
+  double ttl_sum_ms_ = 0;
+  int64_t ttl_samples_ = 0;
+  int64_t average_ttl_ms_ = 0;
+  std::vector<Record*> scratch_;
+};
+
+}  // namespace keyway::shard::keyspace

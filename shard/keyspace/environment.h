@@ -1,0 +1,41 @@
+// What the databases of a keyspace share.
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/random.h"
+#include "shard/keyspace/access_clock.h"
+#include "shard/keyspace/key_change_listener.h"
+#include "shard/keyspace/lazy_free.h"
+
+namespace keyway::shard::keyspace {
+
+// Totals over all databases since the start or the last ResetStats, for INFO.
+struct KeyspaceStats {
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+  uint64_t expired_keys = 0;
+  uint64_t changes = 0;  // keys changed, as rdb_changes_since_last_save counts them; not reset
+  double expired_stale_percent = 0;
+  uint64_t expired_time_cap_reached = 0;
+  int64_t expire_cycle_cpu_micros = 0;
+  uint64_t lazyfree_pending = 0;
+  uint64_t lazyfreed = 0;
+};
+
+// The directives that the keyspace follows by itself.
+struct KeyspaceOptions {
+  AccessPolicy access;              // maxmemory-policy, lfu-log-factor, lfu-decay-time
+  bool lazy_expire = false;         // lazyfree-lazy-expire
+  bool lazy_server_delete = false;  // lazyfree-lazy-server-del
+};
+
+struct Environment {
+  Random& random;
+  KeyspaceStats stats;
+  KeyspaceOptions options;
+  KeyChangeListener* listener = nullptr;
+  LazyFree lazy_free;
+};
+
+}  // namespace keyway::shard::keyspace

@@ -1,0 +1,26 @@
+// A key with what the keyspace needs to find it, so that a command that looks at a key several
+// times computes it once.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/slot/slot.h"
+
+namespace keyway::shard::keyspace {
+
+// XXH3 with a seed drawn when the process starts: who does not know the seed cannot make keys that
+// collide. Not stable from one process to the next.
+uint64_t HashKey(std::string_view key);
+
+struct Key {
+  // `key` must outlive this object.
+  explicit Key(std::string_view key) : text(key), hash(HashKey(key)), slot(KeySlot(key)) {}
+  Key(std::string_view key, Slot known_slot) : text(key), hash(HashKey(key)), slot(known_slot) {}
+
+  std::string_view text;
+  uint64_t hash;
+  Slot slot;
+};
+
+}  // namespace keyway::shard::keyspace

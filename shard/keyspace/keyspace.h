@@ -1,0 +1,72 @@
+// All databases of a shard.
+//
+// Each database is 16384 slot tables (see slot_table.h), in standalone mode too. Every change to a
+// key passes Database's methods, the one place where watchers, trackers and slot moves will look.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/slot/slot.h"
+#include "shard/keyspace/database.h"
+#include "shard/keyspace/environment.h"
+
+namespace keyway::shard::keyspace {
+
+class Keyspace {
+ public:
+  // `databases` at least 1.
+  Keyspace(int databases, const Clock& clock, Random& random);
+  ~Keyspace();
+
+  int database_count() const { return static_cast<int>(databases_.size()); }
+  Database& database(int index) { return *databases_[static_cast<size_t>(index)]; }
+
+  // SWAPDB: what was in one is in the other. References to both stay valid.
+  void Swap(int first, int second);
+  // FLUSHALL. `async`: memory is freed on a side thread. Returns how many keys there were.
+  size_t FlushAll(bool async);
+
+  // To be called at the start and when one of the directives changes.
+  void set_options(const KeyspaceOptions& options) { environment_.options = options; }
+  // `listener` must outlive the keyspace; nullptr: none.
+  void set_listener(KeyChangeListener* listener) { environment_.listener = listener; }
+
+  // Over all databases.
+  size_t KeyCount() const;
+  size_t CountInSlot(Slot slot) const;
+  // Up to `limit` keys of the slot in database 0 first, then the others. `visit` must not change
+  // keys.
+  void KeysInSlot(Slot slot, size_t limit,
+                  const std::function<void(std::string_view)>& visit) const;
+
+  // One round of active expiry, bounded by `budget_micros`. Called `hz` times a second (slow cycle)
+  // and at the end of passes (fast cycle); `effort` is active-expire-effort (1 to 10).
+  void ActiveExpire(int64_t budget_micros, int effort);
+
+  // Up to date when called.
+  KeyspaceStats& stats();
+  // stats().changes, for those who ask before and after each command.
+  uint64_t changes() const { return environment_.stats.changes; }
+  // CONFIG RESETSTAT.
+  void ResetStats();
+
+ private:
+  bool ExpireIn(Database& database, int64_t deadline_micros, int effort);
+
+  Environment environment_;
+  std::vector<std::unique_ptr<Database>> databases_;
+  const Clock& clock_;
+  size_t next_to_expire_ = 0;
+  // Of one call of ActiveExpire.
+  size_t sampled_ = 0;
+  size_t expired_ = 0;
+};
+
+}  // namespace keyway::shard::keyspace
