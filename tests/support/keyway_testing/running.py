@@ -1,7 +1,9 @@
 """The test case that stops what it started, and a main that tells Bazel about every single test."""
 
 import os
+import shutil
 import sys
+import tempfile
 import time
 import unittest
 import xml.etree.ElementTree
@@ -26,6 +28,12 @@ class TestCase(unittest.TestCase):
         """Starts a server that is ended when the test is over; its log is shown when the test failed."""
         self.addCleanup(self._end, server)
         return server.start(wait)
+
+    def temporary_folder(self):
+        """The path of an empty folder that is removed when the test is over."""
+        folder = tempfile.mkdtemp(prefix="keyway-test-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def _end(self, server):
         outcome = getattr(self, "_outcome", None)

@@ -1,0 +1,153 @@
+// CLIENT's subcommands about the client itself; those about others (LIST, KILL, PAUSE) are in
+// client_others.cc.
+#include "shard/commands/client.h"
+
+#include <algorithm>
+
+#include "shard/commands/client_others.h"
+#include "shard/commands/help.h"
+#include "shard/commands/words.h"
+#include "shard/server/client.h"
+
+namespace keyway::shard::commands {
+namespace {
+
+constexpr std::string_view kHelp[] = {
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+    "GETREDIR",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "KILL <ip:port>",
+    "    Kill connection made from <ip:port>.",
+    "KILL <option> <value> [<option> <value> [...]]",
+    "    Kill connections. Options are:",
+    "    * ADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made from the specified address",
+    "    * LADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made to specified local address",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Kill connections by type.",
+    "    * USER <username>",
+    "      Kill connections authenticated by <username>.",
+    "    * SKIPME (YES|NO)",
+    "      Skip killing current connection (default: yes).",
+    "LIST [options ...]",
+    "    Return information about client connections. Options:",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Return clients of specified type.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Control the replies sent to the current connection.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
+    "NO-EVICT (ON|OFF)",
+    "    Protect current client connection from eviction.",
+};
+
+void Help(CommandContext& context) {
+  ReplyHelp("CLIENT", kHelp, context.reply);
+}
+
+void Id(CommandContext& context) {
+  context.reply.Integer(static_cast<int64_t>(context.client.id()));
+}
+
+void GetName(CommandContext& context) {
+  if (context.client.name().empty()) {
+    context.reply.Null();
+  } else {
+    context.reply.Bulk(context.client.name());
+  }
+}
+
+void SetName(CommandContext& context) {
+  if (!IsValidClientName(context.args[2])) {
+    context.reply.Error(kInvalidClientName);
+    return;
+  }
+  context.client.set_name(context.args[2]);
+  context.reply.Ok();
+}
+
+void Reply(CommandContext& context) {
+  const std::string_view mode = context.args[2];
+  if (Is(mode, "on")) {
+    context.client.SetReplyMode(ReplyMode::kOn);
+    context.client.Reply().Ok();
+  } else if (Is(mode, "off")) {
+    context.client.SetReplyMode(ReplyMode::kOff);
+  } else if (Is(mode, "skip")) {
+    context.client.SetReplyMode(ReplyMode::kSkip);
+  } else {
+    context.reply.Error(kSyntaxError);
+  }
+}
+
+void NoEvict(CommandContext& context) {
+  const bool on = Is(context.args[2], "on");
+  if (!on && !Is(context.args[2], "off")) {
+    context.reply.Error(kSyntaxError);
+    return;
+  }
+  context.client.set_no_evict(on);
+  context.reply.Ok();
+}
+
+// Nobody tracks keys: CLIENT TRACKING does not exist yet.
+void Caching(CommandContext& context) {
+  context.reply.Error(
+      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or "
+      "OPTOUT mode enabled");
+}
+
+void GetRedir(CommandContext& context) {
+  context.reply.Integer(-1);
+}
+
+void TrackingInfo(CommandContext& context) {
+  context.reply.MapHeader(3);
+  context.reply.Bulk("flags");
+  context.reply.SetHeader(1);
+  context.reply.Bulk("off");
+  context.reply.Bulk("redirect");
+  context.reply.Integer(-1);
+  context.reply.Bulk("prefixes");
+  context.reply.ArrayHeader(0);
+}
+
+}  // namespace
+
+bool IsValidClientName(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return c >= '!' && c <= '~'; });
+}
+
+void RegisterClient(HandlerTable& handlers) {
+  handlers.Register("client|help", Help);
+  handlers.Register("client|id", Id);
+  handlers.Register("client|getname", GetName);
+  handlers.Register("client|setname", SetName);
+  handlers.Register("client|reply", Reply);
+  handlers.Register("client|no-evict", NoEvict);
+  handlers.Register("client|caching", Caching);
+  handlers.Register("client|getredir", GetRedir);
+  handlers.Register("client|trackinginfo", TrackingInfo);
+  RegisterClientOthers(handlers);
+}
+
+}  // namespace keyway::shard::commands

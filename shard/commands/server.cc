@@ -1,0 +1,99 @@
+#include "shard/commands/server.h"
+
+#include <string>
+
+#include "common/command/command_replies.h"
+#include "shard/commands/server_config.h"
+#include "shard/commands/server_debug.h"
+#include "shard/commands/server_lolwut.h"
+#include "shard/commands/words.h"
+#include "shard/server/client.h"
+#include "shard/server/client_registry.h"
+#include "shard/server/dispatcher.h"
+#include "shard/server/info.h"
+#include "shard/server/lifecycle.h"
+
+namespace keyway::shard::commands {
+namespace {
+
+void Time(CommandContext& context) {
+  const int64_t micros = context.services.clock.WallMicros();
+  context.reply.ArrayHeader(2);
+  context.reply.BulkInteger(micros / 1'000'000);
+  context.reply.BulkInteger(micros % 1'000'000);
+}
+
+void Role(CommandContext& context) {
+  context.reply.ArrayHeader(3);
+  context.reply.Bulk("master");
+  context.reply.Integer(0);      // the replication offset
+  context.reply.ArrayHeader(0);  // the replicas
+}
+
+void Info(CommandContext& context) {
+  context.reply.Verbatim("txt", InfoText(context.services, context.args.subspan(1)));
+}
+
+void Command(CommandContext& context) {
+  Dispatcher& dispatcher = context.services.clients.dispatcher();
+  command::ReplyToCommand(
+      context.args,
+      [&dispatcher](const command::Command& command) { return dispatcher.Implements(command); },
+      context.reply);
+}
+
+void Shutdown(CommandContext& context) {
+  bool save = false;
+  bool nosave = false;
+  bool abort = false;
+  bool other = false;
+  for (std::string_view word : context.args.subspan(1)) {
+    if (Is(word, "save")) {
+      save = true;
+    } else if (Is(word, "nosave")) {
+      nosave = true;
+    } else if (Is(word, "abort")) {
+      abort = true;
+    } else if (Is(word, "now") || Is(word, "force")) {
+      // Nothing is waited for and nothing can fail while there is nothing to save.
+      other = true;
+    } else {
+      context.reply.Error(kSyntaxError);
+      return;
+    }
+  }
+  if ((abort && (save || nosave || other)) || (save && nosave)) {
+    context.reply.Error(kSyntaxError);
+    return;
+  }
+  if (abort) {
+    if (context.services.lifecycle.AbortShutdown()) {
+      context.reply.Ok();
+    } else {
+      context.reply.Error("ERR No shutdown in progress.");
+    }
+    return;
+  }
+  // The closed connection is the answer.
+  context.client.CloseAfterReply();
+  context.services.lifecycle.RequestShutdown("User requested shutdown...");
+}
+
+}  // namespace
+
+void RegisterServer(HandlerTable& handlers) {
+  handlers.Register("time", Time);
+  handlers.Register("role", Role);
+  handlers.Register("info", Info);
+  handlers.Register("lolwut", Lolwut);
+  handlers.Register("shutdown", Shutdown);
+  handlers.Register("debug", Debug);
+  for (const char* name :
+       {"command", "command|count", "command|docs", "command|getkeys", "command|getkeysandflags",
+        "command|help", "command|info", "command|list"}) {
+    handlers.Register(name, Command);
+  }
+  RegisterConfig(handlers);
+}
+
+}  // namespace keyway::shard::commands

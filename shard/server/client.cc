@@ -1,0 +1,287 @@
+#include "shard/server/client.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "common/log/log.h"
+#include "shard/config/shard_config.h"
+#include "shard/server/client_registry.h"
+#include "shard/server/dispatcher.h"
+#include "shard/server/stats.h"
+
+namespace keyway::shard {
+namespace {
+
+bool IsLoopback(std::string_view host) {
+  return host.starts_with("127.") || host == "::1";
+}
+
+// The beginning of what could not be parsed, printable, for the log.
+std::string Excerpt(std::string_view bytes) {
+  constexpr size_t kMost = 64;
+  std::string text(bytes.substr(0, kMost));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '.');
+  if (bytes.size() > kMost) text += "(... more " + std::to_string(bytes.size() - kMost) + " bytes)";
+  return text;
+}
+
+}  // namespace
+
+Client::Client(uint64_t id, std::unique_ptr<net::Stream> stream, ClientRegistry& registry)
+    : id_(id),
+      registry_(registry),
+      stream_(std::move(stream)),
+      created_micros_(registry.clock().MonotonicMicros()),
+      last_request_micros_(created_micros_),
+      authenticated_(registry.config().requirepass.empty()) {
+  ApplyLimits();
+}
+
+Client::~Client() = default;
+
+void Client::Start() {
+  stream_->Start(this);
+}
+
+std::string Client::PeerText() const {
+  if (stream_->is_unix_socket()) return LocalText();
+  return net::ToString(stream_->peer());
+}
+
+std::string Client::LocalText() const {
+  if (stream_->is_unix_socket()) return registry_.config().unixsocket + ":0";
+  return net::ToString(stream_->local());
+}
+
+bool Client::is_local() const {
+  return stream_->is_unix_socket() || IsLoopback(stream_->peer().host);
+}
+
+void Client::set_authenticated(bool authenticated) {
+  authenticated_ = authenticated;
+  parser_.set_authenticated(authenticated || registry_.config().requirepass.empty());
+}
+
+void Client::SetReplyMode(ReplyMode mode) {
+  switch (mode) {
+    case ReplyMode::kOn:
+      reply_off_ = skip_this_reply_ = skip_next_reply_ = false;
+      break;
+    case ReplyMode::kOff:
+      reply_off_ = true;
+      break;
+    case ReplyMode::kSkip:
+      // Without replies there is nothing to skip.
+      if (!reply_off_) skip_next_reply_ = true;
+      break;
+  }
+}
+
+void Client::ResetState() {
+  name_.clear();
+  db_ = 0;
+  version_ = resp::Version::kResp2;
+  readonly_ = asking_ = false;
+  reply_off_ = skip_next_reply_ = false;
+  set_authenticated(registry_.config().requirepass.empty());
+}
+
+resp::ReplyWriter Client::Reply() {
+  const bool silent = reply_off_ || skip_this_reply_;
+  return resp::ReplyWriter(silent ? registry_.nowhere() : stream_->output(), version_);
+}
+
+void Client::CloseAfterReply() {
+  if (closing_) return;
+  closing_ = true;
+  stream_->CloseAfterFlush();
+}
+
+void Client::EndCommand(bool was_asking) {
+  if (was_asking) asking_ = false;
+  skip_this_reply_ = skip_next_reply_;
+  skip_next_reply_ = false;
+  current_args_ = {};
+}
+
+void Client::Resume() {
+  if (!suspended_) return;
+  suspended_ = false;
+  PresentAgain();
+}
+
+void Client::PresentAgain() {
+  if (!closing_) stream_->ResumeReading();
+}
+
+void Client::ApplyLimits() {
+  const ShardConfig& config = registry_.config();
+  resp::RequestLimits limits;
+  limits.max_bulk_bytes = config.proto_max_bulk_len;
+  parser_.set_limits(limits);
+  parser_.set_authenticated(authenticated_ || config.requirepass.empty());
+  // Whoever sets a limit wants the client to run into it, not to be held back before.
+  const OutputLimit& limit = config.client_output_buffer_limit[kClassNormal];
+  pause_bytes_ = std::max<uint64_t>({kOutputPauseBytes, limit.hard_bytes, limit.soft_bytes});
+  stream_->SetOptions(registry_.StreamOptionsFor(pause_bytes_));
+}
+
+bool Client::OverOutputLimit(int64_t now_micros) {
+  const OutputLimit& limit = registry_.config().client_output_buffer_limit[kClassNormal];
+  const size_t bytes = output_bytes();
+  if (limit.hard_bytes != 0 && bytes >= limit.hard_bytes) return true;
+  if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
+    over_soft_limit_since_micros_ = 0;
+    return false;
+  }
+  if (over_soft_limit_since_micros_ == 0) over_soft_limit_since_micros_ = now_micros;
+  return now_micros - over_soft_limit_since_micros_ > limit.soft_seconds * 1'000'000;
+}
+
+bool Client::MayExecute() {
+  if (suspended_) return false;
+  if (!waits_for_drain_) return true;
+  if (output_bytes() <= pause_bytes_) {
+    waits_for_drain_ = false;
+    return true;
+  }
+  // The stream notices a long output, and later its end, only after it has tried to write.
+  if (!output_full_) PresentAgain();
+  return false;
+}
+
+size_t Client::OnBytes(std::string_view bytes) {
+  if (closing_) return bytes.size();
+  if (!MayExecute()) return 0;
+  ServerStats& stats = registry_.stats();
+  ++stats.counters.reads_processed;
+  stats.recent_max_input.Add(bytes.size());
+  Dispatcher& dispatcher = registry_.dispatcher();
+  dispatcher.BeginBatch();
+  last_request_micros_ = dispatcher.now_micros();
+  batch_bytes_ = bytes.size();
+  const size_t done = ExecuteRequests(bytes);
+  batch_bytes_ = 0;
+  stats.recent_max_output.Add(output_bytes());
+  if (!stream_->output().empty()) stream_->ScheduleWrite();
+  return closing_ ? bytes.size() : done;
+}
+
+size_t Client::ExecuteRequests(std::string_view bytes) {
+  Dispatcher& dispatcher = registry_.dispatcher();
+  size_t done = 0;
+  for (int turn = 0; done < bytes.size(); ++turn) {
+    if (turn == kRequestsPerTurn) {
+      PresentAgain();
+      break;
+    }
+    const resp::ParseOutcome outcome = parser_.Next(bytes.substr(done));
+    if (outcome == resp::ParseOutcome::kError) {
+      FailProtocol(bytes.substr(done));
+      break;
+    }
+    if (outcome == resp::ParseOutcome::kNeedMore) {
+      done += parser_.consumed();
+      break;
+    }
+    if (dispatcher.Execute(*this, parser_.arguments()) == Dispatcher::Outcome::kPostponed) break;
+    done += parser_.consumed();
+    if (closing_ || suspended_) break;
+    if (output_bytes() > pause_bytes_) {
+      waits_for_drain_ = true;
+      PresentAgain();
+      break;
+    }
+  }
+  return done;
+}
+
+void Client::FailProtocol(std::string_view bytes) {
+  const std::string& error = parser_.error();
+  KEYWAY_VERBOSE() << "Protocol error (" << std::string_view(error).substr(error.find(':') + 2)
+                   << ") from client: " << Describe(registry_.dispatcher().now_micros())
+                   << ". Query buffer during protocol error: '" << Excerpt(bytes) << "'";
+  resp::ReplyWriter reply = Reply();
+  reply.Error("ERR " + error);
+  registry_.stats().CountError(reply.error_code());
+  CloseAfterReply();
+}
+
+void Client::OnOutputFull() {
+  output_full_ = true;
+}
+
+void Client::OnDrained() {
+  output_full_ = false;
+  if (waits_for_drain_) PresentAgain();
+}
+
+void Client::OnClosed(net::CloseReason reason, std::string_view detail) {
+  const int64_t now = registry_.clock().MonotonicMicros();
+  switch (reason) {
+    case net::CloseReason::kInputLimit:
+      ++registry_.stats().counters.query_limit_disconnections;
+      KEYWAY_WARNING() << "Closing client that reached max query buffer length: " << Describe(now);
+      break;
+    case net::CloseReason::kReadError:
+      KEYWAY_VERBOSE() << "Reading from client: " << detail;
+      break;
+    case net::CloseReason::kWriteError:
+      KEYWAY_VERBOSE() << "Error writing to client: " << detail;
+      break;
+    default:
+      KEYWAY_VERBOSE() << "Client closed connection " << Describe(now);
+      break;
+  }
+  registry_.Forget(*this);  // destroys this
+}
+
+size_t Client::input_bytes() const {
+  return std::max(batch_bytes_, stream_->retained_input_bytes());
+}
+
+size_t Client::Memory() const {
+  return sizeof(Client) + name_.capacity() + stream_->input_memory() + stream_->output().memory();
+}
+
+std::string Client::Describe(int64_t now_micros) const {
+  std::string flags;
+  if (suspended_) flags += 'b';
+  if (closing_) flags += 'c';
+  if (stream_->is_unix_socket()) flags += 'U';
+  if (readonly_) flags += 'r';
+  if (no_evict_) flags += 'e';
+  if (flags.empty()) flags = "N";
+
+  size_t argument_bytes = 0;
+  for (std::string_view argument : current_args_) argument_bytes += argument.size();
+  // Redis tells a first buffer of 16 kB apart from a list of blocks behind it.
+  const OutputBuffer& output = stream_->output();
+  const size_t first_block = std::min(output.size(), OutputBuffer::kBlockBytes);
+  const size_t more_blocks =
+      (output.size() - first_block + OutputBuffer::kBlockBytes - 1) / OutputBuffer::kBlockBytes;
+  const size_t input = input_bytes();
+  const size_t input_memory = stream_->input_memory();
+
+  const auto number = [](const char* label, auto value) { return label + std::to_string(value); };
+  std::string line = number("id=", id_);
+  line += " addr=" + PeerText() + " laddr=" + LocalText() + number(" fd=", stream_->fd());
+  line += " name=" + name_ + number(" age=", (now_micros - created_micros_) / 1'000'000);
+  line += number(" idle=", std::max<int64_t>(0, now_micros - last_request_micros_) / 1'000'000);
+  line += " flags=" + flags + number(" db=", db_) + " sub=0 psub=0 ssub=0 multi=-1";
+  line += number(" qbuf=", input);
+  line += number(" qbuf-free=", input_memory > input ? input_memory - input : 0);
+  line += number(" argv-mem=", argument_bytes) + " multi-mem=0";
+  line += number(" rbs=", output.memory()) + number(" rbp=", output.size());
+  line += number(" obl=", first_block) + number(" oll=", more_blocks);
+  line += number(" omem=", more_blocks * OutputBuffer::kBlockBytes);
+  line += number(" tot-mem=", Memory());
+  line += stream_->write_blocked() ? " events=rw" : " events=r";
+  line += " cmd=" + (last_command_ != nullptr ? last_command_->full_name : "NULL");
+  line += " user=default redir=-1" + number(" resp=", static_cast<int>(version_));
+  return line;
+}
+
+}  // namespace keyway::shard

@@ -1,0 +1,155 @@
+// One connection of a client: its socket, the requests on it, and what the client has told about
+// itself (name, database, protocol version, ...).
+//
+// Requests are parsed and executed straight from what the stream has read, replies go straight into
+// the stream's output, which leaves in one write at the end of the loop's pass.
+//
+// A client whose requests may not run now leaves them where they are, in the stream's input, and
+// looks at them again later: after a turn of kRequestsPerTurn requests (others are served first),
+// while its output is too long (until the peer has taken it), and while it is suspended (CLIENT
+// PAUSE; blocking commands later). Input that piles up meanwhile is bounded by
+// client-query-buffer-limit, output by kOutputPauseBytes and client-output-buffer-limit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/command/table.h"
+#include "common/net/stream.h"
+#include "common/resp/reply_writer.h"
+#include "common/resp/request_parser.h"
+
+namespace keyway::shard {
+
+class ClientRegistry;
+
+// What CLIENT REPLY asked for. kSkip: none for the next command.
+enum class ReplyMode : uint8_t { kOn, kOff, kSkip };
+
+class Client final : public net::StreamHandler {
+ public:
+  // Requests executed before other clients get their turn.
+  static constexpr int kRequestsPerTurn = 1024;
+  // No request is executed while more than this waits to be sent, unless client-output-buffer-limit
+  // names a higher limit.
+  static constexpr size_t kOutputPauseBytes = 4 * 1024 * 1024;
+
+  // `registry` owns the client and outlives it. `stream` has not been started.
+  Client(uint64_t id, std::unique_ptr<net::Stream> stream, ClientRegistry& registry);
+  ~Client() override;
+  // Begins to read.
+  void Start();
+
+  // --- Who it is.
+  uint64_t id() const { return id_; }
+  const net::Stream& stream() const { return *stream_; }
+  // "127.0.0.1:50000", "/tmp/redis.sock:0".
+  std::string PeerText() const;
+  std::string LocalText() const;
+  // Whether it comes from this machine: the loopback address or a Unix socket.
+  bool is_local() const;
+  const std::string& name() const { return name_; }
+  void set_name(std::string_view name) { name_ = name; }
+  int64_t created_micros() const { return created_micros_; }  // monotonic
+  // Of the last request, monotonic.
+  int64_t last_request_micros() const { return last_request_micros_; }
+
+  // --- What it chose.
+  int db() const { return db_; }
+  void set_db(int db) { db_ = db; }
+  resp::Version version() const { return version_; }
+  void set_version(resp::Version version) { version_ = version; }
+  bool authenticated() const { return authenticated_; }
+  void set_authenticated(bool authenticated);
+  bool readonly() const { return readonly_; }
+  void set_readonly(bool readonly) { readonly_ = readonly; }
+  // ASKING: holds for the next command.
+  bool asking() const { return asking_; }
+  void set_asking(bool asking) { asking_ = asking; }
+  bool no_evict() const { return no_evict_; }
+  void set_no_evict(bool no_evict) { no_evict_ = no_evict; }
+  void SetReplyMode(ReplyMode mode);
+  // RESET: as it was when it connected, except that the name, too, is gone.
+  void ResetState();
+
+  // --- Replying.
+  // Into the client's output, or to nowhere while it wants no replies.
+  resp::ReplyWriter Reply();
+  // No further request is read; what waits is sent, then the connection is closed.
+  void CloseAfterReply();
+  // No further request is read; the registry is about to destroy the client.
+  void Abandon() { closing_ = true; }
+
+  // --- For the dispatcher.
+  const command::Command* last_command() const { return last_command_; }
+  void BeginCommand(const command::Command* command, std::span<const std::string_view> args) {
+    last_command_ = command;
+    current_args_ = args;
+  }
+  // What a command leaves behind for the next one: ASKING and SKIP hold for one command.
+  void EndCommand(bool was_asking);
+  bool closing() const { return closing_; }
+
+  // --- Suspension: its requests wait until Resume.
+  void Suspend() { suspended_ = true; }
+  bool suspended() const { return suspended_; }
+  void Resume();
+
+  // --- Upkeep, by the registry.
+  // The configuration has changed, or who is authenticated.
+  void ApplyLimits();
+  // Whether the output is over client-output-buffer-limit now (hard, or soft for long enough).
+  bool OverOutputLimit(int64_t now_micros);
+
+  // --- For CLIENT LIST and the statistics.
+  // One line as CLIENT LIST prints it, without the line end.
+  std::string Describe(int64_t now_micros) const;
+  // Bytes of memory that it occupies, buffers included.
+  size_t Memory() const;
+  size_t input_bytes() const;
+  size_t output_bytes() const { return stream_->output().size(); }
+
+  // net::StreamHandler
+  size_t OnBytes(std::string_view bytes) override;
+  void OnClosed(net::CloseReason reason, std::string_view detail) override;
+  void OnOutputFull() override;
+  void OnDrained() override;
+
+ private:
+  bool MayExecute();
+  size_t ExecuteRequests(std::string_view bytes);
+  void FailProtocol(std::string_view bytes);
+  // Makes the stream present what it retains, after others had their turn.
+  void PresentAgain();
+
+  const uint64_t id_;
+  ClientRegistry& registry_;
+  std::unique_ptr<net::Stream> stream_;
+  resp::RequestParser parser_;
+  const command::Command* last_command_ = nullptr;
+  std::span<const std::string_view> current_args_;  // while a command is executed
+  std::string name_;
+  int64_t created_micros_;
+  int64_t last_request_micros_;
+  int64_t over_soft_limit_since_micros_ = 0;  // 0: is not over it
+  size_t batch_bytes_ = 0;                    // presented to OnBytes, while in it
+  size_t pause_bytes_ = kOutputPauseBytes;
+  int db_ = 0;
+  resp::Version version_ = resp::Version::kResp2;
+  bool authenticated_ = true;
+  bool readonly_ = false;
+  bool asking_ = false;
+  bool no_evict_ = false;
+  bool reply_off_ = false;
+  bool skip_this_reply_ = false;
+  bool skip_next_reply_ = false;
+  bool closing_ = false;
+  bool suspended_ = false;
+  bool waits_for_drain_ = false;
+  bool output_full_ = false;  // the stream will call OnDrained
+};
+
+}  // namespace keyway::shard

@@ -1,0 +1,174 @@
+#include "shard/server/client_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log/log.h"
+#include "shard/config/shard_config.h"
+#include "shard/server/stats.h"
+
+namespace keyway::shard {
+namespace {
+
+constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
+constexpr std::string_view kTooManyInCluster =
+    "-ERR max number of clients + cluster connections reached\r\n";
+constexpr std::string_view kProtected =
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
+    "is set for the default user. In this mode connections are only accepted from the loopback "
+    "interface. If you want to connect from external computers to Redis you may adopt one of the "
+    "following solutions: 1) Just disable protected mode sending the command 'CONFIG SET "
+    "protected-mode no' from the loopback interface by connecting to Redis from the same host the "
+    "server is running, however MAKE SURE Redis is not publicly accessible from internet if you do "
+    "so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable "
+    "the protected mode by editing the Redis configuration file, and setting the protected mode "
+    "option to 'no', and then restarting the server. 3) If you started the server manually just "
+    "for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication "
+    "password for the default user. NOTE: You only need to do one of the above things in order for "
+    "the server to start accepting connections from the outside.\r\n";
+
+bool IsLocal(const net::Stream& stream) {
+  return stream.is_unix_socket() || stream.peer().host == "127.0.0.1" ||
+         stream.peer().host == "::1";
+}
+
+}  // namespace
+
+ClientRegistry::ClientRegistry(net::EventLoop& loop, const Clock& clock, const ShardConfig& config,
+                               ServerStats& stats)
+    : loop_(loop), clock_(clock), config_(config), stats_(stats), pause_timer_(loop, [this] {
+        Unpause();
+      }) {}
+
+ClientRegistry::~ClientRegistry() = default;
+
+std::optional<std::string_view> ClientRegistry::Refusal(const net::Stream& stream) const {
+  if (clients_.size() + bus_connections_ >= static_cast<size_t>(config_.maxclients)) {
+    return config_.cluster_enabled ? kTooManyInCluster : kTooMany;
+  }
+  const bool open = config_.requirepass.empty() && !config_.default_user_has_password;
+  if (config_.protected_mode && open && !IsLocal(stream)) return kProtected;
+  return std::nullopt;
+}
+
+void ClientRegistry::Accept(std::unique_ptr<net::Stream> stream) {
+  if (!stream->is_unix_socket()) {
+    KEYWAY_VERBOSE() << "Accepted " << net::ToString(stream->peer());
+  }
+  ++stats_.counters.connections_received;
+  if (const std::optional<std::string_view> refusal = Refusal(*stream)) {
+    ++stats_.counters.connections_rejected;
+    stream->output().Append(*refusal);
+    stream->FlushNow();
+    return;  // closes it
+  }
+  const uint64_t id = next_id_++;
+  auto client = std::make_unique<Client>(id, std::move(stream), *this);
+  Client& started = *client;
+  clients_.emplace(id, std::move(client));
+  started.Start();
+}
+
+Client* ClientRegistry::Find(uint64_t id) {
+  const auto found = clients_.find(id);
+  return found == clients_.end() ? nullptr : found->second.get();
+}
+
+void ClientRegistry::CountClosed(const Client& client) {
+  stats_.counters.input_bytes_closed += client.stream().bytes_received();
+  stats_.counters.output_bytes_closed += client.stream().bytes_sent();
+}
+
+void ClientRegistry::Close(Client& client) {
+  const auto found = clients_.find(client.id());
+  if (found == clients_.end()) return;
+  CountClosed(client);
+  client.Abandon();
+  if (closed_.empty()) loop_.AtEndOfPass([this] { closed_.clear(); });
+  closed_.push_back(std::move(found->second));
+  clients_.erase(found);
+}
+
+void ClientRegistry::Forget(Client& client) {
+  const auto found = clients_.find(client.id());
+  if (found == clients_.end()) return;  // closed already; dies at the end of the pass
+  CountClosed(client);
+  clients_.erase(found);
+}
+
+void ClientRegistry::CloseAll() {
+  ForEach([this](Client& client) { Close(client); });
+}
+
+void ClientRegistry::Pause(PauseMode mode, int64_t until_micros) {
+  pause_mode_ = std::max(pause_mode_, mode);
+  pause_until_micros_ = std::max(pause_until_micros_, until_micros);
+  const int64_t left = std::max<int64_t>(0, pause_until_micros_ - clock_.MonotonicMicros());
+  pause_timer_.Start(static_cast<uint64_t>(left + 999) / 1000);
+}
+
+void ClientRegistry::Unpause() {
+  pause_timer_.Stop();
+  pause_mode_ = PauseMode::kNone;
+  pause_until_micros_ = 0;
+  for (const uint64_t id : std::exchange(waiting_for_unpause_, {})) {
+    if (Client* client = Find(id)) client->Resume();
+  }
+}
+
+void ClientRegistry::WaitForUnpause(Client& client) {
+  client.Suspend();
+  waiting_for_unpause_.push_back(client.id());
+}
+
+void ClientRegistry::Cron() {
+  const int64_t now = clock_.MonotonicMicros();
+  ForEach([this, now](Client& client) {
+    if (client.OverOutputLimit(now)) {
+      CloseForOutput(client);
+    } else {
+      CloseIfIdle(client, now);
+    }
+  });
+}
+
+void ClientRegistry::CloseForOutput(Client& client) {
+  KEYWAY_WARNING() << "Client " << client.Describe(clock_.MonotonicMicros())
+                   << " scheduled to be closed ASAP for overcoming of output buffer limits.";
+  ++stats_.counters.output_limit_disconnections;
+  Close(client);
+}
+
+void ClientRegistry::CloseIfIdle(Client& client, int64_t now_micros) {
+  if (config_.timeout == 0 || client.suspended()) return;
+  if (now_micros - client.last_request_micros() <= config_.timeout * 1'000'000) return;
+  KEYWAY_VERBOSE() << "Closing idle client";
+  Close(client);
+}
+
+void ClientRegistry::ApplyLimits() {
+  ForEach([](Client& client) { client.ApplyLimits(); });
+}
+
+net::StreamOptions ClientRegistry::StreamOptionsFor(size_t output_pause_bytes) const {
+  net::StreamOptions options;
+  options.keepalive_seconds = static_cast<int>(config_.tcp_keepalive);
+  options.output_high_bytes = output_pause_bytes;
+  options.output_low_bytes = output_pause_bytes / 4;
+  options.input_limit_bytes = static_cast<size_t>(config_.client_query_buffer_limit);
+  return options;
+}
+
+uint64_t ClientRegistry::InputBytes() const {
+  uint64_t bytes = stats_.counters.input_bytes_closed;
+  for (const auto& [id, client] : clients_) bytes += client->stream().bytes_received();
+  return bytes;
+}
+
+uint64_t ClientRegistry::OutputBytes() const {
+  uint64_t bytes = stats_.counters.output_bytes_closed;
+  for (const auto& [id, client] : clients_) bytes += client->stream().bytes_sent();
+  return bytes;
+}
+
+}  // namespace keyway::shard

@@ -1,0 +1,120 @@
+// All clients of the shard: who is connected, who is closed or paused, and what each client needs
+// from the server.
+//
+// A client is destroyed only here and never while one of its own calls is on the stack: Close moves
+// it aside, and it dies at the end of the loop's pass.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/net/event_loop.h"
+#include "common/net/stream.h"
+#include "shard/server/client.h"
+
+namespace keyway::shard {
+
+class Dispatcher;
+class ServerStats;
+struct ShardConfig;
+
+// What CLIENT PAUSE holds back.
+enum class PauseMode : uint8_t { kNone, kWrite, kAll };
+
+class ClientRegistry {
+ public:
+  ClientRegistry(net::EventLoop& loop, const Clock& clock, const ShardConfig& config,
+                 ServerStats& stats);
+  ~ClientRegistry();
+
+  // Before the first client.
+  void set_dispatcher(Dispatcher* dispatcher) { dispatcher_ = dispatcher; }
+
+  // Connections of the cluster bus, which count towards maxclients.
+  void set_bus_connections(size_t count) { bus_connections_ = count; }
+
+  // Takes over a connection that was just accepted: it becomes a client, or is refused with an
+  // error (maxclients, protected mode).
+  void Accept(std::unique_ptr<net::Stream> stream);
+
+  // nullptr when no such client is connected.
+  Client* Find(uint64_t id);
+  // In the order in which they connected. `visit` may close clients.
+  template <typename Visit>
+  void ForEach(Visit visit) {
+    for (auto it = clients_.begin(); it != clients_.end();) {
+      Client& client = *(it++)->second;
+      visit(client);
+    }
+  }
+  size_t count() const { return clients_.size(); }
+
+  // Gone for everyone else at once, destroyed at the end of the pass. Nothing more is sent.
+  void Close(Client& client);
+  // The stream has closed by itself: destroys the client. To be called by OnClosed only.
+  void Forget(Client& client);
+  // Close, and says in the log that the client was over client-output-buffer-limit.
+  void CloseForOutput(Client& client);
+  // At the end of the process.
+  void CloseAll();
+
+  // CLIENT PAUSE, until `until_micros` (monotonic). An existing pause is only ever made longer and
+  // stricter.
+  void Pause(PauseMode mode, int64_t until_micros);
+  void Unpause();
+  PauseMode paused() const { return pause_mode_; }
+  // Whether `command` has to wait.
+  bool MustWait(const command::Command& command) const {
+    if (pause_mode_ == PauseMode::kNone) return false;
+    return pause_mode_ == PauseMode::kAll || command.spec->is(command::kWrite) ||
+           command.spec->is(command::kMayReplicate);
+  }
+  // The client waits until the pause ends.
+  void WaitForUnpause(Client& client);
+
+  // Once a second, at least: idle clients, output limits that hold for a time, memory figures.
+  void Cron();
+  // CONFIG SET of anything that clients know a copy of.
+  void ApplyLimits();
+
+  // Bytes over all clients since the start, those that are gone included.
+  uint64_t InputBytes() const;
+  uint64_t OutputBytes() const;
+
+  net::EventLoop& loop() { return loop_; }
+  const Clock& clock() const { return clock_; }
+  const ShardConfig& config() const { return config_; }
+  ServerStats& stats() { return stats_; }
+  Dispatcher& dispatcher() { return *dispatcher_; }
+  // Where the replies of clients go that want none.
+  OutputBuffer& nowhere() { return nowhere_; }
+  net::StreamOptions StreamOptionsFor(size_t output_pause_bytes) const;
+
+ private:
+  // The text to refuse a new connection with, if it must be refused.
+  std::optional<std::string_view> Refusal(const net::Stream& stream) const;
+  void CloseIfIdle(Client& client, int64_t now_micros);
+  void CountClosed(const Client& client);
+
+  net::EventLoop& loop_;
+  const Clock& clock_;
+  const ShardConfig& config_;
+  ServerStats& stats_;
+  Dispatcher* dispatcher_ = nullptr;
+  std::map<uint64_t, std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<Client>> closed_;  // to be destroyed at the end of the pass
+  std::vector<uint64_t> waiting_for_unpause_;
+  uint64_t next_id_ = 1;
+  size_t bus_connections_ = 0;
+  PauseMode pause_mode_ = PauseMode::kNone;
+  int64_t pause_until_micros_ = 0;
+  net::Timer pause_timer_;
+  OutputBuffer nowhere_;
+};
+
+}  // namespace keyway::shard

@@ -1,0 +1,105 @@
+#include "shard/server/cron.h"
+
+#include <algorithm>
+
+#include "shard/cluster/cluster.h"
+#include "shard/config/shard_config.h"
+#include "shard/keyspace/keyspace.h"
+#include "shard/server/client_registry.h"
+#include "shard/server/lifecycle.h"
+#include "shard/server/memory_usage.h"
+#include "shard/server/stats.h"
+
+namespace keyway::shard {
+namespace {
+
+constexpr int64_t kSampleMicros = 100'000;
+constexpr int64_t kClientsMicros = 1'000'000;
+constexpr int kRecentSeconds = 8;
+constexpr int64_t kMostHz = 500;
+constexpr size_t kClientsPerTick = 200;
+
+// active-expire-effort, 1 to 10, buys a larger share of the processor and a longer quick cycle.
+constexpr int64_t kExpirePercent = 25;
+constexpr int64_t kExpirePercentPerEffort = 2;
+constexpr int64_t kQuickExpireMicros = 1000;
+constexpr int64_t kQuickExpireMicrosPerEffort = 250;
+constexpr double kAcceptedStalePercent = 10;
+
+}  // namespace
+
+Cron::Cron(Services& services) : services_(services), timer_(services.loop, [this] { Tick(); }) {
+  services_.loop.EveryPass([this] { ExpireQuickly(); });
+  Restart();
+}
+
+void Cron::Restart() {
+  services_.stats.current_hz = services_.config.hz;
+  const auto period = static_cast<uint64_t>(1000 / services_.config.hz);
+  timer_.Start(period, period);
+}
+
+void Cron::Tick() {
+  const int64_t now = services_.loop.NowMicros();
+  if (now - last_sample_micros_ >= kSampleMicros * 9 / 10) {
+    last_sample_micros_ = now;
+    Sample();
+  }
+  if (now - last_clients_micros_ >= kClientsMicros) {
+    last_clients_micros_ = now;
+    if (services_.cluster != nullptr) {
+      services_.clients.set_bus_connections(
+          static_cast<size_t>(services_.cluster->Summary().links));
+    }
+    services_.clients.Cron();
+    if (++seconds_ % kRecentSeconds == 0) {
+      services_.stats.recent_max_input.Rotate();
+      services_.stats.recent_max_output.Rotate();
+    }
+    AdaptFrequency();
+  }
+  if (MayExpire()) {
+    const int64_t effort = services_.config.active_expire_effort - 1;
+    const int64_t percent = kExpirePercent + kExpirePercentPerEffort * effort;
+    services_.keyspace.ActiveExpire(1'000'000 * percent / services_.stats.current_hz / 100,
+                                    static_cast<int>(effort + 1));
+  }
+}
+
+void Cron::Sample() {
+  ServerStats& stats = services_.stats;
+  const int64_t now = services_.clock.MonotonicMicros();
+  stats.operations.Sample(stats.counters.commands_processed, now);
+  stats.input_bytes.Sample(services_.clients.InputBytes(), now);
+  stats.output_bytes.Sample(services_.clients.OutputBytes(), now);
+  stats.memory_peak = std::max(stats.memory_peak, ReadMemoryUsage().allocated);
+}
+
+void Cron::AdaptFrequency() {
+  const ShardConfig& config = services_.config;
+  int64_t hz = config.hz;
+  while (config.dynamic_hz && hz < kMostHz &&
+         services_.clients.count() / static_cast<size_t>(hz) > kClientsPerTick) {
+    hz = std::min(hz * 2, kMostHz);
+  }
+  if (hz == services_.stats.current_hz) return;
+  services_.stats.current_hz = hz;
+  timer_.Start(static_cast<uint64_t>(1000 / hz), static_cast<uint64_t>(1000 / hz));
+}
+
+bool Cron::MayExpire() const {
+  return services_.lifecycle.active_expire() && services_.clients.paused() == PauseMode::kNone;
+}
+
+void Cron::ExpireQuickly() {
+  const int64_t effort = services_.config.active_expire_effort - 1;
+  const double accepted = kAcceptedStalePercent - static_cast<double>(effort);
+  if (services_.keyspace.stats().expired_stale_percent <= accepted || !MayExpire()) return;
+  const int64_t budget = kQuickExpireMicros + kQuickExpireMicrosPerEffort * effort;
+  const int64_t now = services_.loop.NowMicros();
+  if (now - last_quick_expire_micros_ < 2 * budget) return;
+  last_quick_expire_micros_ = now;
+  services_.keyspace.ActiveExpire(budget, static_cast<int>(effort + 1));
+}
+
+}  // namespace keyway::shard

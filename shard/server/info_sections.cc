@@ -1,0 +1,246 @@
+// The sections of INFO, except for memory.
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "common/config/registry.h"
+#include "common/net/event_loop.h"
+#include "shard/cluster/cluster.h"
+#include "shard/config/shard_config.h"
+#include "shard/keyspace/keyspace.h"
+#include "shard/server/client_registry.h"
+#include "shard/server/info.h"
+#include "shard/server/lifecycle.h"
+#include "shard/server/stats.h"
+
+namespace keyway::shard::info {
+namespace {
+
+std::string OperatingSystem() {
+  utsname name = {};
+  if (uname(&name) != 0) return "unknown";
+  return std::string(name.sysname) + " " + name.release + " " + name.machine;
+}
+
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+void CpuOf(Lines& lines, int who, const std::string& suffix) {
+  rusage usage = {};
+  getrusage(who, &usage);
+  lines.Format("used_cpu_sys" + suffix, "%.6f", Seconds(usage.ru_stime));
+  lines.Format("used_cpu_user" + suffix, "%.6f", Seconds(usage.ru_utime));
+}
+
+// Rows that were called at least once, in the table's order.
+template <typename Visit>
+void ForEachUsedCommand(const ServerStats& stats, Visit visit) {
+  for (size_t id = 0; id < command::CommandCount(); ++id) {
+    const CommandStats& command = stats.command(static_cast<command::CommandId>(id));
+    if (command.used()) {
+      visit(command::CommandById(static_cast<command::CommandId>(id)).full_name, command);
+    }
+  }
+}
+
+}  // namespace
+
+void Server(Services& services, Lines& lines) {
+  const ShardConfig& config = services.config;
+  const Lifecycle& lifecycle = services.lifecycle;
+  const int64_t wall_micros = services.clock.WallMicros();
+  const int64_t uptime = lifecycle.UptimeSeconds();
+  lines.Section("Server");
+  lines.Text("redis_version", kRedisVersion);
+  lines.Text("redis_git_sha1", "00000000");
+  lines.Text("redis_git_dirty", "0");
+  lines.Text("redis_build_id", "0");
+  lines.Text("redis_mode", config.cluster_enabled ? "cluster" : "standalone");
+  lines.Text("os", OperatingSystem());
+  lines.Number("arch_bits", sizeof(void*) * 8);
+  lines.Text("monotonic_clock", "POSIX clock_gettime");
+  lines.Text("multiplexing_api", "epoll");
+  lines.Text("atomicvar_api", "c11-builtin");
+  lines.Format("gcc_version", "%d.%d.%d", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
+  lines.Number("process_id", getpid());
+  lines.Text("process_supervised", services.lifecycle.supervisor());
+  lines.Text("run_id", lifecycle.identity().run_id);
+  lines.Number("tcp_port", config.port);
+  lines.Number("server_time_usec", wall_micros);
+  lines.Number("uptime_in_seconds", uptime);
+  lines.Number("uptime_in_days", uptime / (24 * 3600));
+  lines.Number("hz", services.stats.current_hz);
+  lines.Number("configured_hz", config.hz);
+  lines.Number("lru_clock", wall_micros / 1'000'000 & 0xffffff);
+  lines.Text("executable", lifecycle.identity().executable);
+  lines.Text("config_file", services.registry.file());
+  lines.Text("io_threads_active", "0");
+  lines.Text("keyway_version", kKeywayVersion);
+}
+
+void Clients(Services& services, Lines& lines) {
+  size_t blocked = 0;
+  services.clients.ForEach([&blocked](Client& client) { blocked += client.suspended() ? 1 : 0; });
+  lines.Section("Clients");
+  lines.Unsigned("connected_clients", services.clients.count());
+  lines.Number("cluster_connections",
+               services.cluster != nullptr ? services.cluster->Summary().links : 0);
+  lines.Number("maxclients", services.config.maxclients);
+  lines.Unsigned("client_recent_max_input_buffer", services.stats.recent_max_input.value());
+  lines.Unsigned("client_recent_max_output_buffer", services.stats.recent_max_output.value());
+  lines.Unsigned("blocked_clients", blocked);
+  lines.Zeros({"tracking_clients", "clients_in_timeout_table"});
+}
+
+void Persistence(Services& services, Lines& lines) {
+  lines.Section("Persistence");
+  lines.Zeros(
+      {"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"});
+  lines.Text("current_fork_perc", "0.00");
+  lines.Zeros({"current_save_keys_processed", "current_save_keys_total"});
+  lines.Unsigned("rdb_changes_since_last_save", services.keyspace.stats().changes);
+  lines.Zeros({"rdb_bgsave_in_progress"});
+  lines.Number("rdb_last_save_time", services.lifecycle.start_wall_micros() / 1'000'000);
+  lines.Text("rdb_last_bgsave_status", "ok");
+  lines.Text("rdb_last_bgsave_time_sec", "-1");
+  lines.Text("rdb_current_bgsave_time_sec", "-1");
+  lines.Zeros({"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired",
+               "rdb_last_load_keys_loaded", "aof_enabled", "aof_rewrite_in_progress",
+               "aof_rewrite_scheduled"});
+  lines.Text("aof_last_rewrite_time_sec", "-1");
+  lines.Text("aof_current_rewrite_time_sec", "-1");
+  lines.Text("aof_last_bgrewrite_status", "ok");
+  lines.Zeros({"aof_rewrites", "aof_rewrites_consecutive_failures"});
+  lines.Text("aof_last_write_status", "ok");
+  lines.Zeros({"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"});
+}
+
+void Stats(Services& services, Lines& lines) {
+  const ServerStats& stats = services.stats;
+  const ServerStats::Counters& counters = stats.counters;
+  const keyspace::KeyspaceStats& keys = services.keyspace.stats();
+  lines.Section("Stats");
+  lines.Unsigned("total_connections_received", counters.connections_received);
+  lines.Unsigned("total_commands_processed", counters.commands_processed);
+  lines.Unsigned("instantaneous_ops_per_sec", stats.operations.PerSecond());
+  lines.Unsigned("total_net_input_bytes",
+                 services.clients.InputBytes() - counters.input_bytes_before_reset);
+  lines.Unsigned("total_net_output_bytes",
+                 services.clients.OutputBytes() - counters.output_bytes_before_reset);
+  lines.Zeros({"total_net_repl_input_bytes", "total_net_repl_output_bytes"});
+  lines.Format("instantaneous_input_kbps", "%.2f",
+               static_cast<double>(stats.input_bytes.PerSecond()) / 1024);
+  lines.Format("instantaneous_output_kbps", "%.2f",
+               static_cast<double>(stats.output_bytes.PerSecond()) / 1024);
+  lines.Text("instantaneous_input_repl_kbps", "0.00");
+  lines.Text("instantaneous_output_repl_kbps", "0.00");
+  lines.Unsigned("rejected_connections", counters.connections_rejected);
+  lines.Zeros({"sync_full", "sync_partial_ok", "sync_partial_err"});
+  lines.Unsigned("expired_keys", keys.expired_keys);
+  lines.Format("expired_stale_perc", "%.2f", keys.expired_stale_percent);
+  lines.Unsigned("expired_time_cap_reached_count", keys.expired_time_cap_reached);
+  lines.Number("expire_cycle_cpu_milliseconds", keys.expire_cycle_cpu_micros / 1000);
+  lines.Zeros({"evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
+               "current_eviction_exceeded_time"});
+  lines.Unsigned("keyspace_hits", keys.hits);
+  lines.Unsigned("keyspace_misses", keys.misses);
+  lines.Zeros({"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec",
+               "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
+               "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits",
+               "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time",
+               "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
+               "unexpected_error_replies"});
+  lines.Unsigned("total_error_replies", counters.error_replies);
+  lines.Zeros({"dump_payload_sanitizations"});
+  lines.Unsigned("total_reads_processed", counters.reads_processed);
+  lines.Unsigned("total_writes_processed", services.loop.writes() - counters.writes_before_reset);
+  lines.Zeros({"io_threaded_reads_processed", "io_threaded_writes_processed",
+               "reply_buffer_shrinks", "reply_buffer_expands"});
+}
+
+void Replication(Services& services, Lines& lines) {
+  lines.Section("Replication");
+  lines.Text("role", "master");
+  lines.Zeros({"connected_slaves"});
+  lines.Text("master_failover_state", "no-failover");
+  lines.Text("master_replid", services.lifecycle.identity().replication_id);
+  lines.Text("master_replid2", std::string(40, '0'));
+  lines.Zeros({"master_repl_offset"});
+  lines.Text("second_repl_offset", "-1");
+  lines.Zeros({"repl_backlog_active"});
+  lines.Number("repl_backlog_size", services.config.repl_backlog_size);
+  lines.Zeros({"repl_backlog_first_byte_offset", "repl_backlog_histlen"});
+}
+
+void Cpu(Services&, Lines& lines) {
+  lines.Section("CPU");
+  CpuOf(lines, RUSAGE_SELF, "");
+  CpuOf(lines, RUSAGE_CHILDREN, "_children");
+  CpuOf(lines, RUSAGE_THREAD, "_main_thread");
+}
+
+void Modules(Services&, Lines& lines) {
+  lines.Section("Modules");
+}
+
+void Commandstats(Services& services, Lines& lines) {
+  lines.Section("Commandstats");
+  ForEachUsedCommand(services.stats, [&lines](const std::string& name, const CommandStats& stats) {
+    const double each =
+        stats.calls == 0 ? 0 : static_cast<double>(stats.micros) / static_cast<double>(stats.calls);
+    lines.Format("cmdstat_" + name,
+                 "calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu",
+                 static_cast<unsigned long long>(stats.calls),
+                 static_cast<unsigned long long>(stats.micros), each,
+                 static_cast<unsigned long long>(stats.rejected),
+                 static_cast<unsigned long long>(stats.failed));
+  });
+}
+
+void Errorstats(Services& services, Lines& lines) {
+  lines.Section("Errorstats");
+  for (const auto& [code, count] : services.stats.errors()) {
+    lines.Text("errorstat_" + code, "count=" + std::to_string(count));
+  }
+}
+
+void Latencystats(Services& services, Lines& lines) {
+  lines.Section("Latencystats");
+  if (!services.config.latency_tracking) return;
+  const auto& percentiles = services.config.latency_tracking_info_percentiles;
+  ForEachUsedCommand(services.stats, [&](const std::string& name, const CommandStats& stats) {
+    if (stats.latency == nullptr) return;
+    std::string values;
+    for (const double percentile : percentiles) {
+      char value[64];
+      std::snprintf(value, sizeof(value), "=%.3f",
+                    static_cast<double>(stats.latency->AtPercentile(percentile)) / 1000);
+      if (!values.empty()) values += ',';
+      values += PercentileName(percentile) + value;
+    }
+    lines.Text("latency_percentiles_usec_" + name, values);
+  });
+}
+
+void Cluster(Services& services, Lines& lines) {
+  lines.Section("Cluster");
+  lines.Number("cluster_enabled", services.config.cluster_enabled ? 1 : 0);
+}
+
+void KeyspaceTotals(Services& services, Lines& lines) {
+  lines.Section("Keyspace");
+  for (int index = 0; index < services.keyspace.database_count(); ++index) {
+    const keyspace::Database& database = services.keyspace.database(index);
+    if (database.size() == 0) continue;
+    lines.Format("db" + std::to_string(index), "keys=%llu,expires=%llu,avg_ttl=%lld",
+                 static_cast<unsigned long long>(database.size()),
+                 static_cast<unsigned long long>(database.expires()),
+                 static_cast<long long>(database.average_ttl_ms()));
+  }
+}
+
+}  // namespace keyway::shard::info

@@ -1,0 +1,64 @@
+// The life of the process: who it is, since when, and how it ends.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+
+namespace keyway::shard {
+
+// Of Redis 7.0's protocol and formats; what clients and tools decide on.
+inline constexpr char kRedisVersion[] = "7.0.15";
+inline constexpr char kKeywayVersion[] = "0.1.0";
+
+// What a process is from start to end.
+struct Identity {
+  std::string executable;      // absolute path
+  std::string run_id;          // 40 hexadecimal digits, new at every start
+  std::string replication_id;  // the same
+};
+
+class Lifecycle {
+ public:
+  Lifecycle(const Clock& clock, Random& random, std::string executable);
+
+  const Identity& identity() const { return identity_; }
+  int64_t start_wall_micros() const { return start_wall_micros_; }
+  int64_t UptimeSeconds() const;
+
+  // Who watches over the process, as INFO names it: "no", "upstart" or "systemd".
+  const std::string& supervisor() const { return supervisor_; }
+  void set_supervisor(std::string_view supervisor) { supervisor_ = supervisor; }
+
+  // DEBUG SET-ACTIVE-EXPIRE.
+  bool active_expire() const { return active_expire_; }
+  void set_active_expire(bool on) { active_expire_ = on; }
+
+  // Asks for the end; `reason` is for the log ("User requested shutdown..."). Nothing more is
+  // accepted, the process ends after the current pass of the loop. Further calls change nothing.
+  void RequestShutdown(std::string_view reason);
+  bool shutdown_requested() const { return shutdown_requested_; }
+  // SHUTDOWN ABORT. A shutdown waits for nothing yet (later: for replicas, a snapshot), so one that
+  // was asked for cannot be taken back; false: there is none to abort.
+  bool AbortShutdown() { return false; }
+
+  // `on_shutdown` is called once, inside RequestShutdown: it must only note that the end has come.
+  void set_on_shutdown(std::function<void()> on_shutdown) { on_shutdown_ = std::move(on_shutdown); }
+
+ private:
+  const Clock& clock_;
+  Identity identity_;
+  int64_t start_wall_micros_;
+  int64_t start_monotonic_micros_;
+  std::string supervisor_ = "no";
+  bool active_expire_ = true;
+  bool shutdown_requested_ = false;
+  std::function<void()> on_shutdown_;
+};
+
+}  // namespace keyway::shard

@@ -1,0 +1,155 @@
+#include "shard/server/server.h"
+
+#include <csignal>
+#include <utility>
+
+#include "common/base/process.h"
+#include "common/config/registry.h"
+#include "common/log/log.h"
+#include "shard/commands/register_keyspace_commands.h"
+#include "shard/config/shard_config.h"
+#include "shard/server/memory_usage.h"
+#include "shard/server/metrics.h"
+
+namespace keyway::shard {
+namespace {
+
+int DatabaseCount(const ShardConfig& config) {
+  return static_cast<int>(config.cluster_enabled ? config.cluster_databases : config.databases);
+}
+
+const char* SignalName(int number) {
+  return number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+}  // namespace
+
+Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTable& handlers,
+               std::string executable)
+    : config_(config),
+      registry_(registry),
+      handlers_(handlers),
+      lifecycle_(clock_, random_, std::move(executable)),
+      keyspace_(DatabaseCount(config), clock_, random_),
+      clients_(loop_, clock_, config_, stats_),
+      services_{clock_,    random_,  loop_,  config_,    registry_,
+                keyspace_, clients_, stats_, lifecycle_, nullptr},
+      dispatcher_(services_, handlers_),
+      listeners_(loop_, config_, clients_),
+      cron_(services_),
+      signals_(loop_,
+               [this](int number) {
+                 KEYWAY_WARNING() << "Received " << SignalName(number) << " scheduling shutdown...";
+                 lifecycle_.RequestShutdown("User requested shutdown...");
+               }),
+      reopen_log_(loop_, SIGUSR1, [] {
+        if (const Status status = log::Reopen(); !status.ok()) {
+          KEYWAY_WARNING() << status.error().message;
+        }
+      }) {
+  clients_.set_dispatcher(&dispatcher_);
+  lifecycle_.set_on_shutdown([this] { loop_.Stop(); });
+  ApplyKeyspaceOptions();
+}
+
+Server::~Server() = default;
+
+Status Server::Start() {
+  std::signal(SIGHUP, SIG_IGN);
+  if (Status status = ApplyMaxClients(); !status.ok()) return status;
+  if (Status status = listeners_.Open(); !status.ok()) return status;
+  if (config_.cluster_enabled) {
+    auto cluster = cluster::Cluster::Start(loop_, clock_, random_, config_, keyspace_);
+    if (!cluster.ok()) return cluster.error();
+    cluster_ = std::move(cluster).value();
+    services_.cluster = cluster_.get();
+  }
+  KEYWAY_NOTICE() << "Running mode=" << (config_.cluster_enabled ? "cluster" : "standalone")
+                  << ", port=" << config_.port << ".";
+  KEYWAY_WARNING() << "Server initialized";
+  if (config_.http_port != 0) {
+    auto http = HttpEndpoint::Start(services_);
+    if (!http.ok()) return http.error();
+    http_ = std::move(http).value();
+  }
+  ConnectConfig();
+  started_ = true;
+  stats_.memory_at_start = stats_.memory_peak = ReadMemoryUsage().allocated;
+  if (config_.port != 0) KEYWAY_NOTICE() << "Ready to accept connections";
+  if (!config_.unixsocket.empty()) {
+    KEYWAY_NOTICE() << "The server is now ready to accept connections at " << config_.unixsocket;
+  }
+  return {};
+}
+
+int Server::Run() {
+  loop_.Run();
+  StopServing();
+  KEYWAY_WARNING() << "Keyway is now ready to exit, bye bye...";
+  return 0;
+}
+
+void Server::StopServing() {
+  listeners_.Close();
+  clients_.CloseAll();
+  if (cluster_ != nullptr) cluster_->Shutdown();
+}
+
+// What has to happen when CONFIG SET changes a directive of which someone keeps a copy.
+void Server::ConnectConfig() {
+  const auto done = [](auto action) {
+    return [action]() -> Status {
+      action();
+      return {};
+    };
+  };
+  registry_.OnApply({"bind"}, [this]() -> Status {
+    if (listeners_.ReopenTcp().ok()) return {};
+    KEYWAY_WARNING() << "Failed to bind";
+    return Error{"Failed to bind to specified addresses."};
+  });
+  registry_.OnApply({"port"}, [this]() -> Status {
+    if (listeners_.ReopenTcp().ok()) return {};
+    return Error{"Unable to listen on this port. Check server logs."};
+  });
+  registry_.OnApply({"maxclients"}, [this] { return ApplyMaxClients(); });
+  registry_.OnApply({"requirepass", "proto-max-bulk-len", "client-query-buffer-limit",
+                     "client-output-buffer-limit", "tcp-keepalive"},
+                    done([this] { clients_.ApplyLimits(); }));
+  registry_.OnApply({"hz", "dynamic-hz"}, done([this] { cron_.Restart(); }));
+  registry_.OnApply({"maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "lazyfree-lazy-expire",
+                     "lazyfree-lazy-server-del"},
+                    done([this] { ApplyKeyspaceOptions(); }));
+  registry_.OnApply({"loglevel"}, done([this] { log::SetLevel(config_.loglevel); }));
+  registry_.OnApply(
+      {"cluster-announce-ip", "cluster-announce-port", "cluster-announce-bus-port",
+       "cluster-announce-tls-port", "cluster-announce-hostname", "cluster-node-timeout",
+       "cluster-require-full-coverage", "cluster-allow-reads-when-down",
+       "cluster-allow-pubsubshard-when-down", "cluster-preferred-endpoint-type",
+       "cluster-link-sendbuf-limit", "cluster-migration-barrier", "cluster-allow-replica-migration",
+       "cluster-replica-validity-factor", "cluster-replica-no-failover"},
+      done([this] {
+        if (cluster_ != nullptr) cluster_->OnConfigChanged();
+      }));
+}
+
+void Server::ApplyKeyspaceOptions() {
+  keyspace_.set_options(commands::KeyspaceOptionsOf(config_));
+}
+
+Status Server::ApplyMaxClients() {
+  const auto limit = RaiseFileLimit(config_.maxclients);
+  if (!limit.ok()) return limit.error();
+  if (started_ && limit->max_clients < config_.maxclients) {
+    return Error{
+        "The operating system is not able to handle the specified number of clients, try "
+        "with " +
+        std::to_string(limit->max_clients)};
+  }
+  config_.maxclients = limit->max_clients;
+  for (const std::string& notice : limit->notices) KEYWAY_NOTICE() << notice;
+  for (const std::string& warning : limit->warnings) KEYWAY_WARNING() << warning;
+  return {};
+}
+
+}  // namespace keyway::shard

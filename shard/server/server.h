@@ -1,0 +1,71 @@
+// A running shard: all its parts, put together in the order in which they need each other, from the
+// first listener to the last log line.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/expected.h"
+#include "common/base/random.h"
+#include "common/net/event_loop.h"
+#include "shard/cluster/cluster.h"
+#include "shard/keyspace/keyspace.h"
+#include "shard/server/client_registry.h"
+#include "shard/server/command_context.h"
+#include "shard/server/cron.h"
+#include "shard/server/dispatcher.h"
+#include "shard/server/handler_table.h"
+#include "shard/server/lifecycle.h"
+#include "shard/server/listeners.h"
+#include "shard/server/shutdown_signals.h"
+#include "shard/server/stats.h"
+
+namespace keyway::shard {
+
+class HttpEndpoint;
+struct ShardConfig;
+
+class Server {
+ public:
+  // `config` and `registry`, which is bound to it, hold what file and command line say; they and
+  // `handlers` outlive the server. `executable`: the absolute path of the program.
+  Server(ShardConfig& config, config::Registry& registry, const HandlerTable& handlers,
+         std::string executable);
+  ~Server();
+
+  // "no", "upstart" or "systemd", for INFO.
+  void set_supervisor(const char* name) { lifecycle_.set_supervisor(name); }
+  // Opens everything; clients are served from Run on. The error, for the log, ends the start.
+  Status Start();
+  // Serves until SHUTDOWN or a signal. Returns the exit code.
+  int Run();
+
+ private:
+  void ConnectConfig();
+  void ApplyKeyspaceOptions();
+  Status ApplyMaxClients();
+  void StopServing();
+
+  ShardConfig& config_;
+  config::Registry& registry_;
+  const HandlerTable& handlers_;
+  const Clock& clock_ = SystemClock::Instance();
+  Random random_ = Random::FromEntropy();
+  net::EventLoop loop_;
+  ServerStats stats_;
+  Lifecycle lifecycle_;
+  keyspace::Keyspace keyspace_;
+  ClientRegistry clients_;
+  std::unique_ptr<cluster::Cluster> cluster_;
+  Services services_;
+  Dispatcher dispatcher_;
+  Listeners listeners_;
+  Cron cron_;
+  std::unique_ptr<HttpEndpoint> http_;
+  ShutdownSignals signals_;
+  net::Signal reopen_log_;
+  bool started_ = false;
+};
+
+}  // namespace keyway::shard

@@ -1,0 +1,27 @@
+// SIGTERM and SIGINT: the first asks for an orderly end, a second one, when that takes too long or
+// the loop is stuck, ends the process at once.
+#pragma once
+
+#include <uv.h>
+
+#include <functional>
+
+#include "common/net/event_loop.h"
+
+namespace keyway::shard {
+
+// One object a process, as it owns the handlers of both signals.
+class ShutdownSignals {
+ public:
+  // `on_signal` is called on the loop's thread with the number of the first signal.
+  ShutdownSignals(net::EventLoop& loop, std::function<void(int)> on_signal);
+  ~ShutdownSignals();
+  ShutdownSignals(const ShutdownSignals&) = delete;
+  ShutdownSignals& operator=(const ShutdownSignals&) = delete;
+
+ private:
+  struct State;
+  State* state_;  // freed in the close callback of its handle
+};
+
+}  // namespace keyway::shard

@@ -1,0 +1,103 @@
+"""The HTTP endpoint of keyway-shard."""
+
+import http.client
+import re
+import shutil
+import subprocess
+
+import keyway_testing as kt
+
+# Names of redis_exporter that dashboards and alerts use.
+EXPECTED = """
+redis_up redis_uptime_in_seconds redis_connected_clients redis_blocked_clients redis_memory_used_bytes
+redis_memory_used_rss_bytes redis_memory_used_peak_bytes redis_memory_max_bytes redis_mem_fragmentation_ratio
+redis_commands_processed_total redis_connections_received_total redis_rejected_connections_total redis_net_input_bytes_total
+redis_net_output_bytes_total redis_keyspace_hits_total redis_keyspace_misses_total redis_expired_keys_total
+redis_evicted_keys_total redis_db_keys redis_db_keys_expiring redis_db_avg_ttl_seconds redis_commands_total
+redis_commands_duration_seconds_total redis_commands_rejected_calls_total redis_commands_failed_calls_total redis_errors_total
+redis_instance_info redis_cluster_enabled redis_process_id redis_cpu_sys_seconds_total redis_cpu_user_seconds_total
+redis_config_maxclients redis_master_repl_offset redis_connected_slaves process_resident_memory_bytes
+""".split()
+EXPECTED_IN_CLUSTER = """
+redis_cluster_state redis_cluster_slots_assigned redis_cluster_slots_ok redis_cluster_slots_pfail redis_cluster_slots_fail
+redis_cluster_known_nodes redis_cluster_size redis_cluster_current_epoch redis_cluster_my_epoch
+redis_cluster_messages_sent_total redis_cluster_messages_received_total
+""".split()
+
+
+class MetricsTest(kt.TestCase):
+    def start_shard(self, **directives):
+        self.http_port = kt.free_port()
+        return self.start(kt.KeywayShard(http_port=self.http_port, **directives))
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=10)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def values(self):
+        status, text = self.get("/metrics")
+        self.assertEqual(status, 200)
+        return text, dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+
+    def names(self, text):
+        return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if not line.startswith("#")}
+
+    def check_with_promtool(self, text):
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            self.skipTest("promtool is not installed")
+        checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+    def test_standalone(self):
+        shard = self.start_shard()
+        with shard.client() as client:
+            for request in (["SET", "a", "b"], ["SET", "c", "d", "EX", "100"], ["GET", "a"], ["GET", "x"], ["nosuch"],
+                            ["GET"], ["SELECT", "a"]):
+                client.call(*request)
+            text, values = self.values()
+        self.assertEqual([name for name in EXPECTED if name not in self.names(text)], [])
+        self.assertEqual(values["redis_up"], "1")
+        self.assertEqual(values["redis_connected_clients"], "1")
+        self.assertEqual(values['redis_db_keys{db="db0"}'], "2")
+        self.assertEqual(values['redis_db_keys_expiring{db="db0"}'], "1")
+        self.assertEqual(values["redis_keyspace_hits_total"], "1")
+        self.assertEqual(values["redis_keyspace_misses_total"], "1")
+        self.assertEqual(values['redis_commands_total{cmd="set"}'], "2")
+        self.assertEqual(values['redis_commands_rejected_calls_total{cmd="get"}'], "1")
+        self.assertEqual(values['redis_commands_failed_calls_total{cmd="select"}'], "1")
+        self.assertEqual(values['redis_errors_total{err="ERR"}'], "3")
+        self.assertEqual(values["redis_cluster_enabled"], "0")
+        self.assertGreater(float(values["redis_memory_used_bytes"]), 100_000)
+        self.assertEqual(self.get("/healthz")[0], 200)
+        self.assertEqual(self.get("/readyz")[0], 200)
+        self.check_with_promtool(text)
+
+    def test_cluster(self):
+        shard = self.start_shard(cluster_enabled="yes")
+        text, values = self.values()
+        self.assertEqual([name for name in EXPECTED + EXPECTED_IN_CLUSTER
+                          if name not in self.names(text) and name != "redis_errors_total"], [])
+        self.assertEqual(values["redis_cluster_state"], "0")
+        self.assertEqual(self.get("/readyz"), (503, self.get("/readyz")[1]))
+        self.assertEqual(shard.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383"), b"+OK\r\n")
+        kt.wait_until(lambda: self.get("/readyz")[0] == 200, what="the cluster")
+        text, values = self.values()
+        self.assertEqual(values["redis_cluster_state"], "1")
+        self.assertEqual(values["redis_cluster_slots_assigned"], "16384")
+        self.check_with_promtool(text)
+
+    def test_busy_port(self):
+        self.start_shard()
+        second = self.start(kt.KeywayShard(http_port=self.http_port), wait=False)
+        self.assertEqual(second.wait(), 1)
+        self.assertIn(f"Failed listening on http-port: 127.0.0.1:{self.http_port}: Address already in use", second.output())
+
+
+if __name__ == "__main__":
+    kt.main()
