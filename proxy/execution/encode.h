@@ -1,0 +1,18 @@
+// Requests as the proxy writes them to shards: RESP arrays of bulk strings.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace keyway::proxy::execution {
+
+// Appends "*<count>\r\n".
+void AppendArrayHeader(size_t count, std::string* out);
+// Appends "$<length>\r\n<bytes>\r\n".
+void AppendBulk(std::string_view bytes, std::string* out);
+// Appends all of a request.
+void AppendRequest(std::span<const std::string_view> arguments, std::string* out);
+
+}  // namespace keyway::proxy::execution

@@ -1,0 +1,152 @@
+#include "proxy/execution/executor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/execution/error_text.h"
+#include "proxy/execution/random_key.h"
+#include "proxy/execution/scan.h"
+
+namespace keyway::proxy::execution {
+namespace {
+
+constexpr size_t kSpareSingles = 4096;
+constexpr size_t kSpareFanOuts = 64;
+constexpr size_t kKeptReplyBytes = 1024;
+
+using MakeOperation = Operation* (*)();
+
+// The rows of the command table that only their name can tell what to do with.
+struct SpecialRow {
+  std::string_view name;
+  MakeOperation make;
+};
+
+constexpr SpecialRow kSpecials[] = {
+    {"randomkey", []() -> Operation* { return new RandomKeyOperation; }},
+    {"scan", []() -> Operation* { return new ScanOperation; }},
+};
+
+const SpecialRow* FindSpecial(const command::Command& command) {
+  const auto* row = std::find_if(
+      std::begin(kSpecials), std::end(kSpecials),
+      [&command](const SpecialRow& special) { return special.name == command.full_name; });
+  return row == std::end(kSpecials) ? nullptr : row;
+}
+
+}  // namespace
+
+void Operation::Finish(Outcome outcome) {
+  DCHECK(running_);
+  outcome_ = outcome;
+  executor_->OnFinished(*this, outcome);
+}
+
+void Operation::Deliver(std::string_view reply, Outcome outcome) {
+  Finish(outcome);
+  sink_->OnReply(*this, reply);
+}
+
+void Operation::Deliver(OutputBuffer&& reply, Outcome outcome) {
+  Finish(outcome);
+  sink_->OnReply(*this, std::move(reply));
+}
+
+void Operation::DeliverError(std::string_view text, Outcome outcome) {
+  Deliver(ErrorReply(text), outcome);
+}
+
+Executor::Executor(ShardAccess& access, Random random)
+    : access_(access),
+      random_(std::move(random)),
+      deadline_timer_(access.loop(), [this] { CheckDeadlines(); }),
+      singles_(kSpareSingles),
+      fan_outs_(kSpareFanOuts) {
+  // A deadline is kept to within a twentieth.
+  const auto period = static_cast<uint64_t>(std::clamp(access.options().deadline_ms / 20, 5, 500));
+  deadline_timer_.Start(period, period);
+}
+
+Executor::~Executor() {
+  CHECK(running_.empty()) << "operations still run";
+}
+
+bool Executor::HasSpecial(const command::Command& command) {
+  return FindSpecial(command) != nullptr;
+}
+
+Operation* Executor::Create(const Request& request) {
+  Operation* operation = nullptr;
+  switch (request.plan->kind) {
+    case routing::Plan::Kind::kSplit:
+    case routing::Plan::Kind::kAllShards:
+      operation = fan_outs_.Take();
+      break;
+    case routing::Plan::Kind::kSpecial:
+      operation = FindSpecial(*request.command)->make();
+      break;
+    default:
+      operation = singles_.Take();
+      break;
+  }
+  Adopt(operation);
+  return operation;
+}
+
+void Executor::Start(Operation& operation, const Request& request, ReplySink& sink) {
+  operation.sink_ = &sink;
+  operation.command_ = request.command;
+  operation.version_ = request.version;
+  operation.started_micros_ = now_micros();
+  operation.running_ = true;
+  running_.PushBack(operation);
+  statistics().in_flight.Set(++running_count_);
+  operation.Begin(request);
+}
+
+void Executor::Cancel(Operation& operation) {
+  if (!operation.running_) return;
+  operation.Abandon();
+  OnFinished(operation, Outcome::kCancelled);
+}
+
+void Executor::Release(Operation& operation) {
+  DCHECK(!operation.running_);
+  operation.next_in_queue = nullptr;
+  operation.done = operation.silent = false;
+  operation.request_bytes = 0;
+  if (operation.held_reply.capacity() > kKeptReplyBytes) {
+    operation.held_reply = std::string();
+  } else {
+    operation.held_reply.clear();
+  }
+  operation.held_buffer.Clear();
+  operation.Recycle();
+}
+
+Slot Executor::AnySlot(uint64_t client) const {
+  const topology::SlotMap* map = access_.map();
+  if (map == nullptr || map->shards().empty()) return 0;
+  return map->shards()[client % map->shards().size()].first_slot();
+}
+
+void Executor::OnFinished(Operation& operation, Outcome outcome) {
+  operation.running_ = false;
+  static_cast<ListLink<DeadlineTag>&>(operation).Unlink();
+  statistics().in_flight.Set(--running_count_);
+  statistics().CountRequest(operation.command_->id, outcome,
+                            now_micros() - operation.started_micros_);
+}
+
+void Executor::CheckDeadlines() {
+  const int64_t patience = int64_t{access_.options().deadline_ms} * 1000;
+  while (!running_.empty() && now_micros() - running_.front().started_micros_ >= patience) {
+    Operation& operation = running_.front();
+    Outcome outcome = Outcome::kDeadline;
+    const std::string error = operation.DeadlineError(&outcome);
+    operation.Abandon();
+    operation.DeliverError(error, outcome);
+  }
+}
+
+}  // namespace keyway::proxy::execution

@@ -1,0 +1,68 @@
+// One worker's operations: makes them from plans, starts them, and ends those whose deadline
+// passes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "common/base/random.h"
+#include "common/net/event_loop.h"
+#include "proxy/execution/fan_out.h"
+#include "proxy/execution/intrusive_list.h"
+#include "proxy/execution/operation.h"
+#include "proxy/execution/recycler.h"
+#include "proxy/execution/shard_access.h"
+#include "proxy/execution/single.h"
+
+namespace keyway::proxy::execution {
+
+class Executor {
+ public:
+  // All references must outlive the executor; every operation must be released before it goes.
+  Executor(ShardAccess& access, Random random);
+  ~Executor();
+
+  // Whether an executor exists for a row whose route is kSpecial.
+  static bool HasSpecial(const command::Command& command);
+
+  // The operation for `request`, whose plan is of the kinds kOneSlot, kAnyShard, kSplit, kAllShards
+  // or kSpecial. The caller releases it.
+  Operation* Create(const Request& request);
+  // The caller's own kind of operation, from then on released as the others are.
+  void Adopt(Operation* operation) { operation->executor_ = this; }
+
+  // Starts an operation; `sink` must outlive it. The reply may be delivered inside.
+  void Start(Operation& operation, const Request& request, ReplySink& sink);
+  // Nobody waits for the reply any more. To be released next.
+  void Cancel(Operation& operation);
+  void Release(Operation& operation);
+
+  ShardAccess& access() { return access_; }
+  Statistics& statistics() { return access_.statistics(); }
+  Random& random() { return random_; }
+  int64_t now_micros() const { return access_.loop().NowMicros(); }
+
+  // A slot of the shard that serves requests without keys of `client`.
+  Slot AnySlot(uint64_t client) const;
+
+  Recycler<SingleOperation>& singles() { return singles_; }
+  Recycler<FanOutOperation>& fan_outs() { return fan_outs_; }
+
+ private:
+  friend class Operation;
+
+  void OnFinished(Operation& operation, Outcome outcome);
+  void CheckDeadlines();
+
+  ShardAccess& access_;
+  Random random_;
+  // In the order of their start, which is that of their deadlines: all have the same patience.
+  IntrusiveList<Operation, DeadlineTag> running_;
+  size_t running_count_ = 0;
+  net::Timer deadline_timer_;
+  Recycler<SingleOperation> singles_;
+  Recycler<FanOutOperation> fan_outs_;
+};
+
+}  // namespace keyway::proxy::execution

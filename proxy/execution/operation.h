@@ -1,0 +1,108 @@
+// One client request at work, from its start to its one reply.
+//
+// Life: Executor::Create makes it; its sink puts it in its queue and calls Executor::Start; exactly
+// one OnReply follows, possibly inside Start, unless the sink gives up with Executor::Cancel. After
+// either the sink returns it with Executor::Release, inside OnReply if it likes. Operations are
+// recycled: one that was released must not be touched.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/output_buffer.h"
+#include "common/command/table.h"
+#include "common/resp/reply_writer.h"
+#include "proxy/execution/intrusive_list.h"
+#include "proxy/execution/outcome.h"
+#include "proxy/routing/plan.h"
+
+namespace keyway::proxy::execution {
+
+class Executor;
+class Operation;
+
+// Where replies go: a client's session.
+class ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+  // The reply of `operation`, complete. `reply` is valid during the call.
+  virtual void OnReply(Operation& operation, std::string_view reply) = 0;
+  virtual void OnReply(Operation& operation, OutputBuffer&& reply) = 0;
+  // `operation` is held up behind the proxy's back (its shard is away). A later request of the same
+  // client would overtake it; the client must be served no further before all it asked is answered.
+  virtual void OnHeldUp(Operation& operation) = 0;
+};
+
+// A request as a client sent it. The views are valid during Executor::Start only.
+struct Request {
+  const command::Command* command = nullptr;
+  std::span<const std::string_view> arguments;
+  std::string_view bytes;  // the same as a RESP array of bulk strings
+  const routing::Plan* plan = nullptr;
+  resp::Version version = resp::Version::kResp2;
+  int database = 0;
+  uint64_t client =
+      0;  // requests without a key of one client go to one shard, as long as it is there
+};
+
+struct DeadlineTag {};
+
+class Operation : private ListLink<DeadlineTag> {
+ public:
+  virtual ~Operation() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  Outcome outcome() const { return outcome_; }
+
+  // For the sink: its place in the queue of replies, and the reply while it waits there.
+  Operation* next_in_queue = nullptr;
+  bool done = false;
+  bool silent = false;  // the client does not want the reply
+  size_t request_bytes = 0;
+  std::string held_reply;
+  OutputBuffer held_buffer;
+
+ protected:
+  Operation() = default;
+
+  Executor& executor() { return *executor_; }
+  resp::Version version() const { return version_; }
+  const command::Command& command() const { return *command_; }
+
+  // Begins the work. The reply may be delivered inside; then `this` must not be touched after.
+  virtual void Begin(const Request& request) = 0;
+  // Stops all work under way. Called before the reply too, when the deadline passes.
+  virtual void Abandon() = 0;
+  // The error for a deadline that passes now.
+  virtual std::string DeadlineError(Outcome* outcome) = 0;
+  // Back to where it came from, empty.
+  virtual void Recycle() = 0;
+
+  // The one reply. `this` may be recycled inside: nothing of it may be touched after.
+  void Deliver(std::string_view reply, Outcome outcome);
+  void Deliver(OutputBuffer&& reply, Outcome outcome);
+  // `text` without the '-'.
+  void DeliverError(std::string_view text, Outcome outcome);
+  void ReportHeldUp() { sink_->OnHeldUp(*this); }
+
+ private:
+  friend class Executor;
+  template <typename T, typename Tag>
+  friend class IntrusiveList;
+
+  void Finish(Outcome outcome);
+
+  Executor* executor_ = nullptr;
+  ReplySink* sink_ = nullptr;
+  const command::Command* command_ = nullptr;
+  resp::Version version_ = resp::Version::kResp2;
+  Outcome outcome_ = Outcome::kOk;
+  bool running_ = false;
+  int64_t started_micros_ = 0;
+};
+
+}  // namespace keyway::proxy::execution

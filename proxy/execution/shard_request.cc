@@ -1,0 +1,153 @@
+#include "proxy/execution/shard_request.h"
+
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "proxy/execution/error_text.h"
+#include "proxy/execution/redirect.h"
+
+namespace keyway::proxy::execution {
+
+ShardRequest::~ShardRequest() {
+  Abandon();
+}
+
+void ShardRequest::Start(ShardAccess& access, Owner* owner, Slot slot, const Terms& terms) {
+  DCHECK(state_ == State::kIdle);
+  access_ = &access;
+  owner_ = owner;
+  slot_ = slot;
+  terms_ = terms;
+  redirected_ = asking_ = false;
+  redirects_ = attempts_ = 0;
+  Send();
+}
+
+void ShardRequest::Abandon() {
+  if (state_ == State::kWaiting) access_->StopWaiting(*this);
+  if (pending()) Cancel();
+  state_ = State::kIdle;
+}
+
+void ShardRequest::Send() {
+  if (!redirected_) {
+    const topology::SlotMap* map = access_->map();
+    if (map == nullptr) {
+      FinishError(NoTopologyText("none of " + access_->options().startup_nodes + " has answered"),
+                  Outcome::kNoTopology);
+      return;
+    }
+    const topology::Shard* shard = map->ShardOf(slot_);
+    if (shard == nullptr) {
+      access_->RequestRefresh();
+      FinishError(kSlotNotServed, Outcome::kNoTopology);
+      return;
+    }
+    node_ = shard->primary.endpoint;
+  }
+  state_ = State::kSent;
+  const std::string_view parts[] = {bytes_};
+  access_->pool().Send(node_,
+                       {.version = terms_.version,
+                        .database = terms_.database,
+                        .asking = std::exchange(asking_, false)},
+                       parts, this);
+}
+
+void ShardRequest::OnReply(std::string_view reply, char type) {
+  if (type != '-') {
+    Finish(reply, type, Outcome::kOk);
+    return;
+  }
+  Redirect redirect = ReadRedirect(reply, node_);
+  switch (redirect.kind) {
+    case Redirect::Kind::kNone:
+      Finish(reply, type, Outcome::kError);
+      return;
+    case Redirect::Kind::kUnsettled:
+      access_->RequestRefresh();
+      Finish(reply, type, Outcome::kError);
+      return;
+    case Redirect::Kind::kMoved:
+      access_->statistics().moved.Add(1);
+      access_->RequestRefresh();
+      Follow(std::move(redirect.node), false);
+      return;
+    case Redirect::Kind::kAsk:
+      access_->statistics().asked.Add(1);
+      Follow(std::move(redirect.node), true);
+      return;
+  }
+}
+
+void ShardRequest::Follow(net::Endpoint node, bool asking) {
+  state_ = State::kIdle;
+  if (++redirects_ > access_->options().max_redirects) {
+    FinishError(ProxyErrorText("gave up after " + std::to_string(access_->options().max_redirects) +
+                               " redirects, the last one to " + net::ToString(node)),
+                Outcome::kRedirects);
+    return;
+  }
+  node_ = std::move(node);
+  redirected_ = true;
+  asking_ = asking;
+  if (access_->anyone_waiting()) {
+    WaitForShard("other requests wait before it", Outcome::kOverloaded);
+  } else {
+    Send();
+  }
+}
+
+void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) {
+  state_ = State::kIdle;
+  access_->RequestRefresh();
+  switch (failure) {
+    case backend::Failure::kQueueFull:
+      FinishError(
+          ProxyErrorText("too much waits for " + net::ToString(node_) + ": " + std::string(detail)),
+          Outcome::kOverloaded);
+      return;
+    case backend::Failure::kHandshake:
+      FinishError(ProxyErrorText(detail), Outcome::kUnreachable);
+      return;
+    case backend::Failure::kConnectionLost:
+      if (!terms_.repeatable) {
+        FinishError(UncertainText(detail), Outcome::kUncertain);
+        return;
+      }
+      break;
+    case backend::Failure::kConnect:
+    case backend::Failure::kNotSent:
+      break;
+  }
+  // The node may be gone for good, and the redirect that led to it with it.
+  redirected_ = false;
+  WaitForShard(detail, Outcome::kUnreachable);
+}
+
+void ShardRequest::WaitForShard(std::string_view cause, Outcome outcome) {
+  if (attempts_ >= access_->options().max_attempts) {
+    FinishError(ProxyErrorText(cause), outcome);
+    return;
+  }
+  if (!access_->Wait(*this, attempts_++ == 0)) {
+    FinishError(
+        ProxyErrorText("too many requests wait for shards that are away: " + std::string(cause)),
+        Outcome::kOverloaded);
+    return;
+  }
+  state_ = State::kWaiting;
+  owner_->OnShardAway(*this);
+}
+
+void ShardRequest::Finish(std::string_view reply, char type, Outcome outcome) {
+  state_ = State::kIdle;
+  owner_->OnShardReply(*this, reply, type, outcome);
+}
+
+void ShardRequest::FinishError(std::string_view text, Outcome outcome) {
+  Finish(ErrorReply(text), '-', outcome);
+}
+
+}  // namespace keyway::proxy::execution

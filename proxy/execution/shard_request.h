@@ -1,0 +1,88 @@
+// One RESP request to the shard that serves a slot, followed wherever the cluster sends it.
+//
+// MOVED and ASK are followed, up to the number of redirects allowed. A request that surely was not
+// executed, or that only reads, waits and is sent again when its shard cannot be reached or its
+// connection is lost; any other one whose connection is lost ends as kUncertain. Deadlines are the
+// operation's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/net/address.h"
+#include "common/resp/reply_writer.h"
+#include "common/slot/slot.h"
+#include "proxy/backend/backend.h"
+#include "proxy/execution/intrusive_list.h"
+#include "proxy/execution/outcome.h"
+#include "proxy/execution/shard_access.h"
+
+namespace keyway::proxy::execution {
+
+class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
+ public:
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // The end. `reply`: one complete reply, valid during the call; when no shard gave one, an error
+    // made by the proxy. `type`: its first byte. May destroy or restart `request`.
+    virtual void OnShardReply(ShardRequest& request, std::string_view reply, char type,
+                              Outcome outcome) = 0;
+    // It has to wait for its shard.
+    virtual void OnShardAway(ShardRequest& request) = 0;
+  };
+
+  struct Terms {
+    resp::Version version = resp::Version::kResp2;
+    int database = 0;
+    bool repeatable = false;  // it only reads: executing it twice harms nothing
+  };
+
+  ShardRequest() = default;
+  ~ShardRequest() override;
+
+  // To be filled before Start: a RESP array of bulk strings.
+  std::string& bytes() { return bytes_; }
+  // For the owner: which of its requests this is.
+  uint32_t tag = 0;
+
+  // The end may be reported inside. `access` and `owner` must outlive the request's work.
+  void Start(ShardAccess& access, Owner* owner, Slot slot, const Terms& terms);
+  // Gives up; nothing is reported any more. Also when there is nothing to give up.
+  void Abandon();
+
+  // Whether a shard may have executed it, or may still do so, without the reply having come.
+  bool in_doubt() const { return state_ == State::kSent && !terms_.repeatable; }
+  const net::Endpoint& node() const { return node_; }
+
+ private:
+  friend class ShardAccess;
+  template <typename T, typename Tag>
+  friend class IntrusiveList;
+
+  enum class State : uint8_t { kIdle, kSent, kWaiting };
+
+  void OnReply(std::string_view reply, char type) override;
+  void OnFailure(backend::Failure failure, std::string_view detail) override;
+  // To the node of the last redirect, else to the one that the map names.
+  void Send();
+  void Follow(net::Endpoint node, bool asking);
+  void WaitForShard(std::string_view cause, Outcome outcome);
+  void Finish(std::string_view reply, char type, Outcome outcome);
+  void FinishError(std::string_view text, Outcome outcome);
+
+  ShardAccess* access_ = nullptr;
+  Owner* owner_ = nullptr;
+  std::string bytes_;
+  net::Endpoint node_;
+  Terms terms_;
+  Slot slot_ = 0;
+  State state_ = State::kIdle;
+  bool redirected_ = false;  // node_ comes from a redirect, not from the map
+  bool asking_ = false;
+  int redirects_ = 0;
+  int attempts_ = 0;
+};
+
+}  // namespace keyway::proxy::execution

@@ -1,0 +1,48 @@
+#include "proxy/execution/single.h"
+
+#include "proxy/execution/error_text.h"
+#include "proxy/execution/executor.h"
+
+namespace keyway::proxy::execution {
+namespace {
+
+constexpr size_t kKeptBytes = 2048;
+
+}  // namespace
+
+void SingleOperation::Begin(const Request& request) {
+  request_.bytes().assign(request.bytes);
+  const Slot slot = request.plan->kind == routing::Plan::Kind::kOneSlot
+                        ? request.plan->slot
+                        : executor().AnySlot(request.client);
+  request_.Start(executor().access(), this, slot,
+                 {.version = request.version,
+                  .database = request.database,
+                  .repeatable = request.command->spec->is(command::kReadonly)});
+}
+
+void SingleOperation::Abandon() {
+  request_.Abandon();
+}
+
+std::string SingleOperation::DeadlineError(Outcome* outcome) {
+  const std::string cause =
+      DeadlineCause(net::ToString(request_.node()), executor().access().options().deadline_ms);
+  *outcome = request_.in_doubt() ? Outcome::kUncertain : Outcome::kDeadline;
+  return request_.in_doubt() ? UncertainText(cause) : ProxyErrorText(cause);
+}
+
+void SingleOperation::Recycle() {
+  if (request_.bytes().capacity() > kKeptBytes) request_.bytes() = std::string();
+  executor().singles().Return(this);
+}
+
+void SingleOperation::OnShardReply(ShardRequest&, std::string_view reply, char, Outcome outcome) {
+  Deliver(reply, outcome);
+}
+
+void SingleOperation::OnShardAway(ShardRequest&) {
+  ReportHeldUp();
+}
+
+}  // namespace keyway::proxy::execution

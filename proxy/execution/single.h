@@ -1,0 +1,25 @@
+// A request that goes to one shard as it is: nearly all of them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/execution/operation.h"
+#include "proxy/execution/shard_request.h"
+
+namespace keyway::proxy::execution {
+
+class SingleOperation final : public Operation, private ShardRequest::Owner {
+ private:
+  void Begin(const Request& request) override;
+  void Abandon() override;
+  std::string DeadlineError(Outcome* outcome) override;
+  void Recycle() override;
+  void OnShardReply(ShardRequest& request, std::string_view reply, char type,
+                    Outcome outcome) override;
+  void OnShardAway(ShardRequest& request) override;
+
+  ShardRequest request_;
+};
+
+}  // namespace keyway::proxy::execution

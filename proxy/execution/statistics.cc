@@ -1,0 +1,16 @@
+#include "proxy/execution/statistics.h"
+
+#include <algorithm>
+
+namespace keyway::proxy::execution {
+
+Statistics::Statistics(metrics::HotHistogram& latency)
+    : requests_(std::make_unique<SingleWriterCell[]>(command::CommandCount() * kOutcomes)),
+      latency_(latency) {}
+
+void Statistics::CountRequest(command::CommandId command, Outcome outcome, int64_t latency_micros) {
+  requests_[command * kOutcomes + static_cast<size_t>(outcome)].Add(1);
+  latency_.Observe(static_cast<uint64_t>(std::max<int64_t>(0, latency_micros)));
+}
+
+}  // namespace keyway::proxy::execution

@@ -1,0 +1,56 @@
+// What one worker counts about requests. Written by its thread only, read by any at any time, so
+// every number is an atomic that is written without a lock and without a read-modify-write.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "common/command/table.h"
+#include "metrics/hot_counters.h"
+#include "proxy/execution/outcome.h"
+
+namespace keyway::proxy::execution {
+
+// A counter or gauge with one writer.
+class SingleWriterCell {
+ public:
+  void Add(uint64_t amount) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  void Set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+class Statistics {
+ public:
+  // `latency` counts for all workers and outlives them.
+  explicit Statistics(metrics::HotHistogram& latency);
+
+  void CountRequest(command::CommandId command, Outcome outcome, int64_t latency_micros);
+  // A request that names no command of the table.
+  void CountUnknown() { unknown_.Add(1); }
+
+  uint64_t requests(command::CommandId command, Outcome outcome) const {
+    return requests_[command * kOutcomes + static_cast<int>(outcome)].Get();
+  }
+  uint64_t unknown() const { return unknown_.Get(); }
+
+  SingleWriterCell moved;
+  SingleWriterCell asked;
+  SingleWriterCell retries;
+  SingleWriterCell waiting_requests;  // now
+  SingleWriterCell waiting_bytes;     // now
+  SingleWriterCell in_flight;         // operations now
+
+ private:
+  std::unique_ptr<SingleWriterCell[]> requests_;  // by command and outcome
+  SingleWriterCell unknown_;
+  metrics::HotHistogram& latency_;
+};
+
+}  // namespace keyway::proxy::execution

@@ -1,0 +1,44 @@
+// What the proxy does with one request: the answer of the Router.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/slot/slot.h"
+
+namespace keyway::proxy::routing {
+
+struct Plan {
+  enum class Kind : uint8_t {
+    kOneSlot,    // the request as it is, to the shard of `slot`
+    kAnyShard,   // the request as it is, to whichever shard
+    kSplit,      // one sub-command for each run of equal slots in `keys`
+    kAllShards,  // the request as it is, to every primary
+    kLocal,      // the proxy answers by itself
+    kSpecial,    // an executor of its own
+    kRefused,    // `error` is the answer, without the '-'
+  };
+  struct Key {
+    Slot slot;
+    int index;  // into the arguments
+  };
+
+  Kind kind = Kind::kRefused;
+  Slot slot = 0;
+  // kSplit: every key, grouped by slot; within a slot in the order of the request.
+  std::vector<Key> keys;
+  // kSplit: arguments that go with a key, itself included (MGET 1, MSET 2).
+  int key_step = 0;
+  std::string error;
+
+  // The first `run` of equal slots of `keys`, which is not empty.
+  static std::span<const Key> FirstRun(std::span<const Key> keys) {
+    size_t run = 1;
+    while (run < keys.size() && keys[run].slot == keys[0].slot) ++run;
+    return keys.first(run);
+  }
+};
+
+}  // namespace keyway::proxy::routing

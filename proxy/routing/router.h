@@ -1,0 +1,80 @@
+// From a command's row and its arguments to a Plan.
+//
+// Everything the router knows of commands it reads from the columns of the command table: route,
+// key specs, request policy. No command is named here. A new command needs no change; a row that
+// says something the proxy cannot do is refused by Validate before the proxy serves.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/expected.h"
+#include "common/command/table.h"
+#include "proxy/routing/plan.h"
+
+namespace keyway::proxy::routing {
+
+inline constexpr std::string_view kCrossSlot =
+    "CROSSSLOT Keys in request don't hash to the same slot";
+
+// One for each worker thread: it keeps room for the keys of a request between calls.
+class Router {
+ public:
+  Router();
+
+  // `arguments` have passed LookupCommand, which gave `command`. `plan` is overwritten; it is the
+  // caller's so that its vectors are reused.
+  void Route(const command::Command& command, std::span<const std::string_view> arguments,
+             Plan* plan);
+
+ private:
+  // What can be said of a row without looking at arguments.
+  enum class Shape : uint8_t {
+    kFixedKey,  // exactly one key, always at the same place
+    kKeys,      // the keys are where FindKeys says
+    kSplit,
+    kAnyShard,
+    kAllShards,
+    kLocal,
+    kSpecial,
+    kRefused,
+  };
+  struct Row {
+    Shape shape = Shape::kRefused;
+    uint8_t fixed_key = 0;
+    bool may_block = false;  // an option makes it block
+  };
+
+  static Row Classify(const command::Command& command);
+  void RouteByKeys(const command::Command& command, std::span<const std::string_view> arguments,
+                   Plan* plan);
+  void Split(const command::Command& command, std::span<const std::string_view> arguments,
+             Plan* plan);
+  // MSET k v k2: a shard would look at the slots first, so the error is given here.
+  bool KeyWithoutValue(const command::Command& command, std::span<const std::string_view> arguments,
+                       Plan* plan) const;
+
+  std::vector<Row> rows_;  // by CommandId
+  std::vector<command::KeyPosition> positions_;
+};
+
+// Whether `arguments` use the option `token` (upper case), read by the row's argument tree.
+bool UsesOption(const command::Spec& row, std::span<const std::string_view> arguments,
+                std::string_view token);
+
+// Why the proxy refuses a command whose route is kRefused, for the error that the client sees:
+// "ERR keyway-proxy does not support 'multi' yet: ...".
+std::string RefusalText(const command::Command& command);
+
+// The same for the option of a command that is otherwise supported.
+std::string BlockingOptionText(const command::Command& command);
+
+// Checks that the proxy can do what every row of the table asks of it. `has_local` and
+// `has_special` tell whether a handler and an executor exist for a row. The error names the row.
+Status Validate(const std::function<bool(const command::Command&)>& has_local,
+                const std::function<bool(const command::Command&)>& has_special);
+
+}  // namespace keyway::proxy::routing

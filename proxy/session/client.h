@@ -1,0 +1,23 @@
+// What a client has said about itself and asked of its connection.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/resp/reply_writer.h"
+
+namespace keyway::proxy::session {
+
+struct Client {
+  uint64_t id = 0;
+  std::string name;
+  int database = 0;
+  resp::Version version = resp::Version::kResp2;
+  bool authenticated = true;
+  bool no_evict = false;
+  // CLIENT REPLY.
+  bool replies_off = false;
+  bool skip_next = false;
+};
+
+}  // namespace keyway::proxy::session

@@ -1,0 +1,343 @@
+// CLIENT and its subcommands.
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "proxy/execution/outcome.h"
+#include "proxy/session/client_directory.h"
+#include "proxy/session/deferred.h"
+#include "proxy/session/local_commands.h"
+#include "proxy/session/session.h"
+#include "proxy/session/session_list.h"
+
+namespace keyway::proxy::session {
+namespace {
+
+constexpr std::string_view kBadName =
+    "ERR Client names cannot contain spaces, newlines or special characters.";
+
+void Id(LocalCall& call) {
+  call.reply.Integer(static_cast<int64_t>(call.session.client().id));
+}
+
+void GetName(LocalCall& call) {
+  const std::string& name = call.session.client().name;
+  if (name.empty()) {
+    call.reply.Null();
+  } else {
+    call.reply.Bulk(name);
+  }
+}
+
+void SetName(LocalCall& call) {
+  if (!ValidClientName(call.arguments[2])) return call.Error(kBadName);
+  call.session.client().name = call.arguments[2];
+  call.reply.Ok();
+}
+
+void Info(LocalCall& call) {
+  call.reply.Verbatim("txt", call.session.Describe() + "\n");
+}
+
+// The types of clients that CLIENT LIST and KILL know. A proxy has normal ones only.
+bool KnownType(std::string_view type) {
+  for (std::string_view known : {"normal", "master", "slave", "replica", "pubsub"}) {
+    if (EqualsIgnoreCase(type, known)) return true;
+  }
+  return false;
+}
+
+// Asks all workers; `answer` writes the reply on this session's thread.
+template <typename Question, typename AnswerFunction>
+void AskAllClients(LocalCall& call, Question question, AnswerFunction answer) {
+  SessionContext& context = call.session.context();
+  call.Defer(new DeferredOperation([&context, question, answer, version = call.reply.version()](
+                                       const std::shared_ptr<DeferredOperation::Ticket>& ticket) {
+    context.directory.AskAll(context.loop, question, [ticket, answer, version](Census census) {
+      OutputBuffer buffer;
+      resp::ReplyWriter reply(buffer, version);
+      answer(std::move(census), reply);
+      ticket->Answer(std::move(buffer));
+    });
+  }));
+}
+
+void List(LocalCall& call) {
+  const auto arguments = call.arguments;
+  std::optional<std::set<uint64_t>> ids;
+  bool none = false;
+  if (arguments.size() == 4 && EqualsIgnoreCase(arguments[2], "type")) {
+    if (!KnownType(arguments[3])) {
+      return call.Error("ERR Unknown client type '" + std::string(arguments[3]) + "'");
+    }
+    none = !EqualsIgnoreCase(arguments[3], "normal");
+  } else if (arguments.size() > 3 && EqualsIgnoreCase(arguments[2], "id")) {
+    ids.emplace();
+    for (std::string_view text : arguments.subspan(3)) {
+      int64_t id = 0;
+      if (!ParseInteger(text, &id)) return call.Error("ERR Invalid client ID");
+      ids->insert(static_cast<uint64_t>(id));
+    }
+  } else if (arguments.size() != 2) {
+    return call.Error(kSyntaxError);
+  }
+  if (none) {
+    call.reply.Verbatim("txt", "");
+    return;
+  }
+  AskAllClients(
+      call,
+      [ids](SessionList& sessions, Census* census) {
+        sessions.ForEach([&](Session& session) {
+          const uint64_t id = session.client().id;
+          if (!ids || ids->contains(id)) census->lines.emplace_back(id, session.Describe());
+        });
+      },
+      [](Census census, resp::ReplyWriter& reply) {
+        std::sort(census.lines.begin(), census.lines.end());
+        std::string text;
+        for (const auto& [id, line] : census.lines) text.append(line).append("\n");
+        reply.Verbatim("txt", text);
+      });
+}
+
+// Which clients CLIENT KILL means. What is not set does not matter.
+struct KillFilter {
+  std::optional<uint64_t> id;
+  std::optional<std::string> address;
+  std::optional<std::string> local_address;
+  bool none = false;  // a type of client, or a user, that a proxy has not
+  bool skip_me = true;
+  uint64_t me = 0;
+
+  bool Matches(Session& session) const {
+    const uint64_t session_id = session.client().id;
+    if (none || (id && *id != session_id)) return false;
+    if (address && *address != net::ToString(session.stream().peer())) return false;
+    if (local_address && *local_address != net::ToString(session.stream().local())) return false;
+    return session_id != me || !skip_me;
+  }
+};
+
+// Reads the new form, with options. False: the error has been written.
+bool ReadKillOptions(LocalCall& call, KillFilter* filter) {
+  const auto arguments = call.arguments;
+  for (size_t i = 2; i < arguments.size(); i += 2) {
+    if (i + 1 >= arguments.size()) return call.Error(kSyntaxError), false;
+    const std::string_view option = arguments[i];
+    const std::string_view value = arguments[i + 1];
+    if (EqualsIgnoreCase(option, "id")) {
+      int64_t id = 0;
+      if (!ParseInteger(value, &id) || id < 1) {
+        return call.Error("ERR client-id should be greater than 0"), false;
+      }
+      filter->id = static_cast<uint64_t>(id);
+    } else if (EqualsIgnoreCase(option, "type")) {
+      if (!KnownType(value)) {
+        return call.Error("ERR Unknown client type '" + std::string(value) + "'"), false;
+      }
+      filter->none = filter->none || !EqualsIgnoreCase(value, "normal");
+    } else if (EqualsIgnoreCase(option, "addr")) {
+      filter->address = value;
+    } else if (EqualsIgnoreCase(option, "laddr")) {
+      filter->local_address = value;
+    } else if (EqualsIgnoreCase(option, "user")) {
+      if (value != "default") {
+        return call.Error("ERR No such user '" + std::string(value) + "'"), false;
+      }
+    } else if (EqualsIgnoreCase(option, "skipme")) {
+      if (!EqualsIgnoreCase(value, "yes") && !EqualsIgnoreCase(value, "no")) {
+        return call.Error(kSyntaxError), false;
+      }
+      filter->skip_me = EqualsIgnoreCase(value, "yes");
+    } else {
+      return call.Error(kSyntaxError), false;
+    }
+  }
+  return true;
+}
+
+void Kill(LocalCall& call) {
+  KillFilter filter;
+  filter.me = call.session.client().id;
+  const bool old_form = call.arguments.size() == 3;
+  if (old_form) {
+    filter.address = call.arguments[2];
+    filter.skip_me = false;
+  } else if (!ReadKillOptions(call, &filter)) {
+    return;
+  }
+  AskAllClients(
+      call,
+      [filter](SessionList& sessions, Census* census) {
+        sessions.ForEach([&](Session& session) {
+          if (!filter.Matches(session)) return;
+          ++census->killed;
+          // The one who asked gets the answer first.
+          if (session.client().id == filter.me) {
+            session.Finish();
+          } else {
+            session.Doom();
+          }
+        });
+      },
+      [old_form](Census census, resp::ReplyWriter& reply) {
+        if (!old_form) {
+          reply.Integer(static_cast<int64_t>(census.killed));
+        } else if (census.killed > 0) {
+          reply.Ok();
+        } else {
+          reply.Error("ERR No such client");
+        }
+      });
+}
+
+void Reply(LocalCall& call) {
+  Client& client = call.session.client();
+  if (EqualsIgnoreCase(call.arguments[2], "on")) {
+    client.replies_off = false;
+    call.answer_anyway = true;
+    call.reply.Ok();
+  } else if (EqualsIgnoreCase(call.arguments[2], "off")) {
+    client.replies_off = true;
+    call.answer_never = true;
+  } else if (EqualsIgnoreCase(call.arguments[2], "skip")) {
+    client.skip_next = !client.replies_off;
+    call.answer_never = true;
+  } else {
+    call.Error(kSyntaxError);
+  }
+}
+
+void NoEvict(LocalCall& call) {
+  const bool on = EqualsIgnoreCase(call.arguments[2], "on");
+  if (!on && !EqualsIgnoreCase(call.arguments[2], "off")) return call.Error(kSyntaxError);
+  call.session.client().no_evict = on;
+  call.reply.Ok();
+}
+
+void GetRedir(LocalCall& call) {
+  call.reply.Integer(-1);
+}
+
+void TrackingInfo(LocalCall& call) {
+  call.reply.MapHeader(3);
+  call.reply.Bulk("flags");
+  call.reply.SetHeader(1);
+  call.reply.Bulk("off");
+  call.reply.Bulk("redirect");
+  call.reply.Integer(-1);
+  call.reply.Bulk("prefixes");
+  call.reply.ArrayHeader(0);
+}
+
+void Tracking(LocalCall& call) {
+  if (call.arguments.size() == 3 && EqualsIgnoreCase(call.arguments[2], "off")) {
+    call.reply.Ok();
+    return;
+  }
+  call.Error(
+      "ERR keyway-proxy does not support 'client|tracking' yet: the shards' invalidations "
+      "are not passed on");
+}
+
+void Caching(LocalCall& call) {
+  call.Error(
+      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN "
+      "or OPTOUT mode enabled");
+}
+
+void Unblock(LocalCall& call) {
+  if (call.arguments.size() > 4) {
+    return call.Error("ERR wrong number of arguments for 'client|unblock' command");
+  }
+  if (call.arguments.size() == 4 && !EqualsIgnoreCase(call.arguments[3], "timeout") &&
+      !EqualsIgnoreCase(call.arguments[3], "error")) {
+    return call.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  }
+  int64_t id = 0;
+  if (!ParseInteger(call.arguments[2], &id)) return call.Error(kNotAnInteger);
+  // No command of the proxy blocks.
+  call.reply.Integer(0);
+}
+
+void Pause(LocalCall& call) {
+  call.Error("ERR keyway-proxy does not support '" + call.command.full_name +
+             "' yet: other proxies would serve on, pause the shards instead");
+}
+
+constexpr std::string_view kHelp[] = {
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+    "GETREDIR",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "KILL <ip:port>",
+    "    Kill connection made from <ip:port>.",
+    "KILL <option> <value> [<option> <value> [...]]",
+    "    Kill connections. Options are:",
+    "    * ADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made from the specified address",
+    "    * LADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made to specified local address",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Kill connections by type.",
+    "    * USER <username>",
+    "      Kill connections authenticated by <username>.",
+    "    * SKIPME (YES|NO)",
+    "      Skip killing current connection (default: yes).",
+    "LIST [options ...]",
+    "    Return information about client connections. Options:",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Return clients of specified type.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Control the replies sent to the current connection.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
+    "NO-EVICT (ON|OFF)",
+    "    Protect current client connection from eviction.",
+};
+
+void Help(LocalCall& call) {
+  WriteHelp(call, kHelp);
+}
+
+}  // namespace
+
+void RegisterClientCommands(LocalCommands& commands) {
+  commands.Add("client|id", Id);
+  commands.Add("client|getname", GetName);
+  commands.Add("client|setname", SetName);
+  commands.Add("client|info", Info);
+  commands.Add("client|list", List);
+  commands.Add("client|kill", Kill);
+  commands.Add("client|reply", Reply);
+  commands.Add("client|no-evict", NoEvict);
+  commands.Add("client|getredir", GetRedir);
+  commands.Add("client|trackinginfo", TrackingInfo);
+  commands.Add("client|tracking", Tracking);
+  commands.Add("client|caching", Caching);
+  commands.Add("client|unblock", Unblock);
+  commands.Add("client|pause", Pause);
+  commands.Add("client|unpause", Pause);
+  commands.Add("client|help", Help);
+}
+
+}  // namespace keyway::proxy::session

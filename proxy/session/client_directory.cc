@@ -1,0 +1,39 @@
+#include "proxy/session/client_directory.h"
+
+#include <iterator>
+#include <memory>
+#include <utility>
+
+namespace keyway::proxy::session {
+
+bool ClientDirectory::Enter() {
+  if (connected_.fetch_add(1, std::memory_order_relaxed) < max_clients_) return true;
+  connected_.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+void ClientDirectory::AskAll(net::EventLoop& asker,
+                             const std::function<void(SessionList&, Census*)>& question,
+                             std::function<void(Census)> answer) {
+  // Touched on the asker's thread only.
+  struct Gathering {
+    Census census;
+    size_t outstanding;
+    std::function<void(Census)> answer;
+  };
+  auto gathering = std::make_shared<Gathering>(Gathering{{}, workers_.size(), std::move(answer)});
+  for (const Worker& worker : workers_) {
+    worker.loop->Post([sessions = worker.sessions, question, gathering, &asker] {
+      auto part = std::make_shared<Census>();
+      question(*sessions, part.get());
+      asker.Post([gathering, part] {
+        Census& census = gathering->census;
+        std::move(part->lines.begin(), part->lines.end(), std::back_inserter(census.lines));
+        census.killed += part->killed;
+        if (--gathering->outstanding == 0) gathering->answer(std::move(census));
+      });
+    });
+  }
+}
+
+}  // namespace keyway::proxy::session

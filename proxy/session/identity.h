@@ -1,0 +1,26 @@
+// What the proxy says about itself in HELLO, INFO and CONFIG GET: one standalone Redis 7.0.15.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace keyway::proxy::session {
+
+inline constexpr std::string_view kRedisVersion = "7.0.15";
+
+struct Identity {
+  std::string run_id;  // 40 hexadecimal digits
+  int64_t started_wall_micros = 0;
+  int port = 0;
+  int threads = 1;
+  int64_t max_clients = 10'000;
+  std::string executable;
+  std::string startup_nodes;
+  // CONFIG GET's answers: every directive that the proxy knows a truthful value of.
+  std::vector<std::pair<std::string, std::string>> config;
+};
+
+}  // namespace keyway::proxy::session

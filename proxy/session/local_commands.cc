@@ -1,0 +1,92 @@
+#include "proxy/session/local_commands.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <glog/logging.h>
+
+#include "proxy/session/session.h"
+
+namespace keyway::proxy::session {
+namespace {
+
+char Lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+char Upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+}  // namespace
+
+void LocalCall::Defer(execution::Operation* operation) {
+  deferred = true;
+  execution::Request request;
+  request.command = &command;
+  request.arguments = arguments;
+  request.version = session.client().version;
+  request.database = session.client().database;
+  request.client = session.client().id;
+  session.context().executor.Adopt(operation);
+  session.RunOperation(*operation, request);
+}
+
+void LocalCall::DeferSelect(execution::Operation* operation, int database) {
+  deferred = true;
+  execution::Request request;
+  request.command = &command;
+  request.arguments = arguments;
+  request.version = session.client().version;
+  request.database = database;
+  request.client = session.client().id;
+  session.context().executor.Adopt(operation);
+  session.RunSelect(*operation, request, database);
+}
+
+LocalCommands::LocalCommands() : handlers_(command::CommandCount(), nullptr) {
+  RegisterConnectionCommands(*this);
+  RegisterClientCommands(*this);
+  RegisterServerCommands(*this);
+  RegisterConfigCommands(*this);
+  RegisterAclCommands(*this);
+}
+
+void LocalCommands::Add(std::string_view full_name, LocalHandler handler) {
+  const command::Command* command = command::FindByFullName(full_name);
+  CHECK(command != nullptr) << "no command " << full_name;
+  CHECK(handlers_[command->id] == nullptr) << "two handlers for " << full_name;
+  handlers_[command->id] = handler;
+}
+
+void LocalCommands::AddAll(std::string_view container, LocalHandler handler) {
+  const command::Command* command = command::FindByFullName(container);
+  CHECK(command != nullptr) << "no command " << container;
+  for (const command::Command* subcommand : command->subcommands) {
+    handlers_[subcommand->id] = handler;
+  }
+}
+
+bool ParseInteger(std::string_view text, int64_t* value) {
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  if (digits.empty() || (digits[0] == '0' && text != "0")) return false;
+  const char* end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, *value);
+  return error == std::errc() && parsed == end;
+}
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return Lower(x) == Lower(y); });
+}
+
+void WriteHelp(LocalCall& call, std::span<const std::string_view> lines) {
+  std::string name(call.command.container->spec->name);
+  std::transform(name.begin(), name.end(), name.begin(), Upper);
+  call.reply.ArrayHeader(lines.size() + 3);
+  call.reply.Simple(name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+  for (std::string_view line : lines) call.reply.Simple(line);
+  call.reply.Simple("HELP");
+  call.reply.Simple("    Prints this help.");
+}
+
+}  // namespace keyway::proxy::session

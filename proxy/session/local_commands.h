@@ -1,0 +1,83 @@
+// The commands that the proxy answers by itself, as a standalone Redis 7.0.15 answers them.
+//
+// Every row of the command table whose route is kLocal has a handler here, registered by name in
+// one of the Register functions; routing::Validate checks that none is missing.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/command/table.h"
+#include "common/resp/reply_writer.h"
+
+namespace keyway::proxy::execution {
+class Operation;
+struct Request;
+}  // namespace keyway::proxy::execution
+
+namespace keyway::proxy::session {
+
+class Session;
+
+// One call of a local command.
+struct LocalCall {
+  Session& session;
+  const command::Command& command;
+  std::span<const std::string_view> arguments;  // valid during the call
+  resp::ReplyWriter& reply;
+  bool failed = false;         // the reply is an error
+  bool deferred = false;       // an operation of the session gives the reply
+  bool answer_anyway = false;  // even if replies are off
+  bool answer_never = false;   // even if replies are on
+
+  // `text` with its code in front.
+  void Error(std::string_view text) {
+    failed = true;
+    reply.Error(text);
+  }
+  // Replies when `operation` does. The session owns it from then on.
+  void Defer(execution::Operation* operation);
+  // The same; if it succeeds the client is on `database`.
+  void DeferSelect(execution::Operation* operation, int database);
+};
+
+using LocalHandler = void (*)(LocalCall&);
+
+class LocalCommands {
+ public:
+  // Registers all handlers. Aborts when one names no row of the table.
+  LocalCommands();
+
+  LocalHandler Find(const command::Command& command) const { return handlers_[command.id]; }
+  bool Has(const command::Command& command) const { return Find(command) != nullptr; }
+
+  // For the Register functions: "client|id".
+  void Add(std::string_view full_name, LocalHandler handler);
+  // All subcommands of `container`.
+  void AddAll(std::string_view container, LocalHandler handler);
+
+ private:
+  std::vector<LocalHandler> handlers_;  // by CommandId
+};
+
+void RegisterConnectionCommands(LocalCommands& commands);
+void RegisterClientCommands(LocalCommands& commands);
+void RegisterServerCommands(LocalCommands& commands);
+void RegisterConfigCommands(LocalCommands& commands);
+void RegisterAclCommands(LocalCommands& commands);
+
+// "ERR syntax error" and the others that many commands share.
+inline constexpr std::string_view kSyntaxError = "ERR syntax error";
+inline constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
+
+// An integer as Redis reads arguments: decimal, no blanks, no leading zero or plus sign.
+bool ParseInteger(std::string_view text, int64_t* value);
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+// Printable, without blanks; empty is a name too: none.
+bool ValidClientName(std::string_view name);
+// A subcommand's HELP: `lines` as Redis prints them, between its first and its last lines.
+void WriteHelp(LocalCall& call, std::span<const std::string_view> lines);
+
+}  // namespace keyway::proxy::session

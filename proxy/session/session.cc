@@ -1,0 +1,395 @@
+#include "proxy/session/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/log/log.h"
+#include "common/resp/reply_writer.h"
+#include "proxy/execution/encode.h"
+#include "proxy/execution/error_text.h"
+#include "proxy/session/local_commands.h"
+#include "proxy/session/session_list.h"
+
+namespace keyway::proxy::session {
+namespace {
+
+using execution::Outcome;
+using routing::Plan;
+
+constexpr std::string_view kTooManyClients = "ERR max number of clients reached";
+constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
+constexpr uint64_t kFlushTimeoutMs = 10'000;
+// More than this does not wait for the rest of a pipeline.
+constexpr size_t kLateBytes = 16 * 1024;
+
+// A browser that was tricked into talking to the port; Redis hangs up on these words too.
+bool IsHttp(std::string_view word) {
+  const auto equals = [word](std::string_view lower) {
+    return std::equal(word.begin(), word.end(), lower.begin(), lower.end(), [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+    });
+  };
+  return equals("post") || equals("host:");
+}
+
+}  // namespace
+
+Session::Session(SessionContext& context, uint64_t id, std::unique_ptr<net::Stream> stream,
+                 bool admitted)
+    : context_(context),
+      stream_(std::move(stream)),
+      parser_(context.options.request_limits),
+      queue_(context.executor),
+      admitted_(admitted),
+      created_micros_(context.loop.NowMicros()),
+      active_micros_(created_micros_) {
+  client_.id = id;
+  client_.authenticated = context.options.password.empty();
+  parser_.set_authenticated(client_.authenticated);
+}
+
+Session::~Session() {
+  if (admitted_) context_.directory.Leave();
+}
+
+void Session::Start() {
+  stream_->Start(this);
+  if (admitted_) return;
+  resp::ReplyWriter(stream_->output()).Error(kTooManyClients);
+  Finish();
+}
+
+int64_t Session::idle_seconds() const {
+  return (context_.loop.NowMicros() - active_micros_) / 1'000'000;
+}
+
+// Reading
+// ------------------------------------------------------------------------------------------
+
+size_t Session::OnBytes(std::string_view bytes) {
+  in_on_bytes_ = true;
+  presenting_ = false;
+  active_micros_ = context_.loop.NowMicros();
+  size_t done = 0;
+  while (MayDispatch()) {
+    const std::string_view rest = bytes.substr(done);
+    const resp::ParseOutcome outcome = parser_.Next(rest);
+    if (outcome == resp::ParseOutcome::kError) {
+      OnProtocolError();
+      break;
+    }
+    const size_t consumed = parser_.consumed();
+    done += consumed;
+    if (outcome == resp::ParseOutcome::kNeedMore) break;
+    // Empty requests may stand before it; then, as for an inline request, it is written anew.
+    const bool is_array = rest[0] == '*' && rest[1] >= '1' && rest[1] <= '9';
+    Dispatch(parser_.arguments(), is_array ? rest.substr(0, consumed) : std::string_view());
+  }
+  // What a client sends after QUIT or a protocol error is nobody's.
+  if (state_ != State::kOpen) done = bytes.size();
+  in_on_bytes_ = false;
+  context_.statistics.input_bytes.Add(done);
+  UpdateReading();
+  AfterOutput();
+  return done;
+}
+
+bool Session::MayDispatch() const {
+  if (state_ != State::kOpen || output_full_ || select_ != nullptr) return false;
+  const SessionOptions& options = context_.options;
+  if (queue_.size() >= options.max_requests_in_flight ||
+      queue_.request_bytes() >= options.max_request_bytes_in_flight) {
+    return false;
+  }
+  if (in_flight_ == 0) return true;
+  const topology::SlotMap* map = context_.executor.access().map();
+  return !must_drain_ && map != nullptr && map->version() == map_version_;
+}
+
+void Session::UpdateReading() {
+  if (state_ != State::kOpen || in_on_bytes_) return;
+  const bool may = MayDispatch();
+  if (may != paused_) return;
+  // Not for every reply: what waits in the stream's buffer is looked at as a whole each time.
+  if (may && queue_.size() * 2 > context_.options.max_requests_in_flight) return;
+  paused_ = !may;
+  if (paused_) {
+    stream_->PauseReading();
+  } else {
+    presenting_ = stream_->retained_input_bytes() > 0;
+    stream_->ResumeReading();
+  }
+}
+
+void Session::OnProtocolError() {
+  context_.statistics.protocol_errors.Add(1);
+  running_silently_ = client_.replies_off;
+  ReplyError("ERR " + parser_.error());
+  Finish();
+}
+
+void Session::Dispatch(std::span<const std::string_view> arguments, std::string_view raw) {
+  running_silently_ = client_.replies_off || std::exchange(client_.skip_next, false);
+  const command::Lookup lookup = command::LookupCommand(arguments);
+  if (lookup.status != command::Lookup::Status::kFound) {
+    if (lookup.status == command::Lookup::Status::kUnknownCommand && IsHttp(arguments[0])) {
+      KEYWAY_WARNING() << "Possible SECURITY ATTACK detected. It looks like somebody is sending "
+                          "POST or Host: commands. Connection from "
+                       << net::ToString(stream_->peer()) << " aborted.";
+      Finish();
+      return;
+    }
+    if (lookup.command == nullptr) {
+      context_.executor.statistics().CountUnknown();
+    } else {
+      context_.executor.statistics().CountRequest(lookup.command->id, Outcome::kRefused, 0);
+    }
+    ReplyError(command::LookupError(lookup, arguments));
+    return;
+  }
+  const command::Command& command = *lookup.command;
+  last_command_ = &command;
+  if (!client_.authenticated && !command.spec->is(command::kNoAuth)) {
+    context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
+    ReplyError(kNoAuth);
+    return;
+  }
+  Plan& plan = context_.plan;
+  context_.router.Route(command, arguments, &plan);
+  switch (plan.kind) {
+    case Plan::Kind::kRefused:
+      context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
+      ReplyError(plan.error);
+      return;
+    case Plan::Kind::kLocal:
+      RunLocal(command, arguments, running_silently_);
+      return;
+    default:
+      Forward(command, arguments, raw);
+      return;
+  }
+}
+
+execution::Request Session::MakeRequest(const command::Command& command,
+                                        std::span<const std::string_view> arguments,
+                                        std::string_view raw) {
+  return {.command = &command,
+          .arguments = arguments,
+          .bytes = raw,
+          .plan = &context_.plan,
+          .version = client_.version,
+          .database = client_.database,
+          .client = client_.id};
+}
+
+void Session::Forward(const command::Command& command, std::span<const std::string_view> arguments,
+                      std::string_view raw) {
+  if (raw.empty()) {
+    context_.encoded.clear();
+    execution::AppendRequest(arguments, &context_.encoded);
+    raw = context_.encoded;
+  }
+  const execution::Request request = MakeRequest(command, arguments, raw);
+  RunOperation(*context_.executor.Create(request), request);
+}
+
+void Session::RunOperation(execution::Operation& operation, const execution::Request& request) {
+  operation.silent = running_silently_;
+  operation.request_bytes = request.bytes.size();
+  if (in_flight_++ == 0) {
+    const topology::SlotMap* map = context_.executor.access().map();
+    map_version_ = map == nullptr ? 0 : map->version();
+  }
+  queue_.Push(operation);
+  context_.executor.Start(operation, request, *this);
+}
+
+void Session::RunSelect(execution::Operation& operation, const execution::Request& request,
+                        int database) {
+  select_ = &operation;
+  selecting_ = database;
+  RunOperation(operation, request);
+}
+
+void Session::RunLocal(const command::Command& command, std::span<const std::string_view> arguments,
+                       bool silent) {
+  const bool direct = queue_.empty() && !silent;
+  OutputBuffer& out = direct ? stream_->output() : context_.scratch;
+  const size_t before = stream_->output().size();
+  resp::ReplyWriter reply(out, client_.version);
+  LocalCall call{*this, command, arguments, reply};
+  context_.local_commands.Find(command)(call);
+  if (call.deferred) return;
+  context_.executor.statistics().CountRequest(command.id,
+                                              call.failed ? Outcome::kError : Outcome::kOk, 0);
+  if (direct) {
+    context_.statistics.output_bytes.Add(out.size() - before);
+    return;
+  }
+  // CLIENT REPLY ON answers although replies were off when it arrived.
+  if ((silent && !call.answer_anyway) || call.answer_never) {
+    out.Clear();
+    return;
+  }
+  queue_.PushReply(std::move(out), stream_->output());
+  out.Clear();
+}
+
+void Session::ReplyError(std::string_view text) {
+  if (running_silently_) return;
+  resp::ReplyWriter(context_.scratch).Error(text);
+  context_.statistics.output_bytes.Add(context_.scratch.size());
+  queue_.PushReply(std::move(context_.scratch), stream_->output());
+  context_.scratch.Clear();
+}
+
+// Replies
+// ------------------------------------------------------------------------------------------
+
+template <typename Reply>
+void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
+  if (!operation.silent) context_.statistics.output_bytes.Add(reply.size());
+  if (&operation == select_) {
+    select_ = nullptr;
+    if (operation.outcome() == Outcome::kOk) client_.database = selecting_;
+  }
+  if (--in_flight_ == 0) must_drain_ = false;
+  queue_.Answer(operation, std::forward<Reply>(reply), stream_->output());
+  if (in_on_bytes_) return;
+  if (paused_) UpdateReading();
+  AfterOutput();
+}
+
+void Session::OnReply(execution::Operation& operation, std::string_view reply) {
+  TakeReply(operation, reply);
+}
+
+void Session::OnReply(execution::Operation& operation, OutputBuffer&& reply) {
+  TakeReply(operation, std::move(reply));
+}
+
+void Session::OnHeldUp(execution::Operation&) {
+  must_drain_ = true;
+  UpdateReading();
+}
+
+void Session::AfterOutput() {
+  if (state_ == State::kDoomed) return;
+  const size_t unsent = stream_->output().size();
+  if (unsent > 0 && !writes_late()) {
+    if (in_flight_ > 0 && unsent < kLateBytes && !must_drain_ && state_ == State::kOpen) {
+      context_.late_writes.Add(*this);
+    } else {
+      stream_->ScheduleWrite();
+    }
+  } else if (writes_late() && (in_flight_ == 0 || unsent >= kLateBytes)) {
+    DoNotWriteLate();
+    stream_->ScheduleWrite();
+  }
+  if (unsent + queue_.held_bytes() > context_.options.output_limit_bytes) {
+    context_.statistics.closed_for_output.Add(1);
+    KEYWAY_WARNING() << "Client " << Describe()
+                     << " closed for overcoming of output buffer limits.";
+    Doom();
+    return;
+  }
+  if (input_ended_ && queue_.empty() && !paused_ && !presenting_) Finish();
+  CloseIfFinished();
+}
+
+void Session::OnOutputFull() {
+  output_full_ = true;
+  UpdateReading();
+}
+
+void Session::OnDrained() {
+  output_full_ = false;
+  UpdateReading();
+}
+
+// The end
+// ------------------------------------------------------------------------------------------
+
+void Session::Finish() {
+  if (state_ != State::kOpen) return;
+  state_ = State::kFinishing;
+  if (!stream_->reading_paused()) stream_->PauseReading();
+  if (!in_on_bytes_) CloseIfFinished();
+}
+
+void Session::CloseIfFinished() {
+  if (state_ != State::kFinishing || !queue_.empty()) return;
+  state_ = State::kFlushing;
+  stream_->CloseAfterFlush(kFlushTimeoutMs);
+}
+
+void Session::Doom() {
+  if (state_ == State::kDoomed) return;
+  state_ = State::kDoomed;
+  context_.sessions.RemoveLater(*this);
+}
+
+void Session::OnClosed(net::CloseReason reason, std::string_view detail) {
+  if (reason == net::CloseReason::kInputLimit) {
+    context_.statistics.closed_for_input.Add(1);
+    KEYWAY_WARNING() << "Closing client that reached max query buffer length: " << Describe();
+  } else {
+    KEYWAY_DEBUG() << "Client " << client_.id << " closed connection: " << detail;
+  }
+  // One that is doomed is destroyed with the others.
+  if (state_ != State::kDoomed) context_.sessions.Remove(*this);
+}
+
+bool Session::OnEndOfInput() {
+  // As with Redis, `printf 'GET k\r\n' | nc` gets its reply: what was sent before the end counts.
+  if (queue_.empty() && !paused_ && !presenting_) return false;
+  input_ended_ = true;
+  return true;
+}
+
+bool Session::Authenticate(std::string_view user, std::string_view password) {
+  const std::string_view right = context_.options.password;
+  // Takes the same time for every wrong password of the right length.
+  unsigned difference = password.size() == right.size() ? 0 : 1;
+  for (size_t i = 0; i < std::min(password.size(), right.size()); ++i) {
+    difference |= static_cast<unsigned char>(password[i] ^ right[i]);
+  }
+  if (user != "default" || (difference != 0 && !right.empty())) return false;
+  client_.authenticated = true;
+  parser_.set_authenticated(true);
+  return true;
+}
+
+void Session::Deauthenticate() {
+  client_.authenticated = context_.options.password.empty();
+  parser_.set_authenticated(client_.authenticated);
+}
+
+std::string Session::Describe() const {
+  const size_t query = stream_->retained_input_bytes();
+  const size_t query_memory = stream_->input_memory();
+  const OutputBuffer& output = stream_->output();
+  const auto number = [](std::string_view name, uint64_t value) {
+    return " " + std::string(name) + "=" + std::to_string(value);
+  };
+  std::string line = "id=" + std::to_string(client_.id);
+  line += " addr=" + net::ToString(stream_->peer()) + " laddr=" + net::ToString(stream_->local());
+  line += " fd=" + std::to_string(stream_->fd()) + " name=" + client_.name;
+  line += number("age", (context_.loop.NowMicros() - created_micros_) / 1'000'000);
+  line += number("idle", idle_seconds());
+  line += std::string(" flags=") + (client_.no_evict ? "e" : "N");
+  line += number("db", client_.database) + " sub=0 psub=0 ssub=0 multi=-1";
+  line += number("qbuf", query) + number("qbuf-free", query_memory - std::min(query, query_memory));
+  line += number("argv-mem", queue_.request_bytes()) + " multi-mem=0 rbs=0 rbp=0";
+  line += number("obl", 0) + number("oll", queue_.size()) +
+          number("omem", output.memory() + queue_.held_bytes());
+  line += number("tot-mem", sizeof(Session) + query_memory + output.memory() + queue_.held_bytes() +
+                                queue_.request_bytes());
+  line += " events=r cmd=" + (last_command_ == nullptr ? "NULL" : last_command_->full_name);
+  line += " user=default redir=-1 resp=" + std::to_string(static_cast<int>(client_.version));
+  return line;
+}
+
+}  // namespace keyway::proxy::session

@@ -1,0 +1,168 @@
+// One client connection: reads its requests, has them executed, writes the replies in their order.
+//
+// Everything is bounded: requests under way and their bytes (reading pauses), unsent output
+// (reading pauses above the stream's high mark, the connection is closed above the limit), the size
+// of one request (Redis's limits).
+//
+// Order: requests of one client reach a shard in the order in which they were sent, because all go
+// through the same connection to a node. Where that would not hold - the slot map has changed, or
+// an earlier request is held up - the session waits until all earlier ones are answered.
+//
+//   kOpen --QUIT, protocol error, drain--> kFinishing --all is answered--> kFlushing --> gone
+//     |                                        |
+//     +---- output limit, CLIENT KILL ---------+--> kDoomed: destroyed at the end of the pass
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/command/table.h"
+#include "common/net/stream.h"
+#include "common/resp/request_parser.h"
+#include "proxy/execution/executor.h"
+#include "proxy/execution/intrusive_list.h"
+#include "proxy/routing/router.h"
+#include "proxy/session/client.h"
+#include "proxy/session/client_directory.h"
+#include "proxy/session/identity.h"
+#include "proxy/session/late_writes.h"
+#include "proxy/session/reply_queue.h"
+#include "proxy/session/session_statistics.h"
+
+namespace keyway::proxy::session {
+
+class LocalCommands;
+class SessionList;
+
+struct SessionOptions {
+  std::string password;  // of the user "default"; empty: none
+  resp::RequestLimits request_limits;
+  size_t max_requests_in_flight = 1024;
+  size_t max_request_bytes_in_flight = 16 * 1024 * 1024;
+  size_t output_limit_bytes = 1024ull * 1024 * 1024;
+  int idle_timeout_seconds = 0;  // 0: never
+};
+
+// What the sessions of one worker share. Everything outlives them.
+struct SessionContext {
+  net::EventLoop& loop;
+  execution::Executor& executor;
+  const LocalCommands& local_commands;
+  ClientDirectory& directory;
+  SessionList& sessions;
+  LateWrites& late_writes;
+  SessionStatistics& statistics;
+  const Identity& identity;
+  const SessionOptions& options;
+  // Room that is used again for every request.
+  routing::Router router{};
+  routing::Plan plan{};
+  std::string encoded{};
+  OutputBuffer scratch{};
+};
+
+struct SessionTag {};
+
+class Session final : public net::StreamHandler,
+                      public execution::ReplySink,
+                      private LateWriter,
+                      private execution::ListLink<SessionTag> {
+ public:
+  // `admitted`: counted by the directory. One that is not is told so and closed.
+  Session(SessionContext& context, uint64_t id, std::unique_ptr<net::Stream> stream, bool admitted);
+  ~Session() override;
+  // Begins to read. Once.
+  void Start();
+
+  const Client& client() const { return client_; }
+  Client& client() { return client_; }
+  net::Stream& stream() { return *stream_; }
+  SessionContext& context() { return context_; }
+  int64_t idle_seconds() const;
+  // Whether it waits for a reply.
+  bool busy() const { return !queue_.empty(); }
+  // One line of CLIENT LIST, without the line end.
+  std::string Describe() const;
+
+  // For local commands ---------------------------------------------------------------------------
+
+  // Puts `operation` in the queue and starts it; its reply is the reply of the command being run.
+  void RunOperation(execution::Operation& operation, const execution::Request& request);
+  // SELECT: `operation` finds out whether `database` exists; if so it is the client's from then on.
+  void RunSelect(execution::Operation& operation, const execution::Request& request, int database);
+  // Later requests wait until those before are answered: what they mean is about to change.
+  void WaitForEarlier() { must_drain_ = in_flight_ > 0; }
+  // Whether `password` is right for the user "default". Authenticates the client if so.
+  bool Authenticate(std::string_view user, std::string_view password);
+  void Deauthenticate();
+  // Reads no more; closes when all replies are written.
+  void Finish();
+  // Destroys the session at the end of this pass, without writing anything more.
+  void Doom();
+
+  // net::StreamHandler
+  size_t OnBytes(std::string_view bytes) override;
+  void OnClosed(net::CloseReason reason, std::string_view detail) override;
+  bool OnEndOfInput() override;
+  void OnOutputFull() override;
+  void OnDrained() override;
+  // execution::ReplySink
+  void OnReply(execution::Operation& operation, std::string_view reply) override;
+  void OnReply(execution::Operation& operation, OutputBuffer&& reply) override;
+  void OnHeldUp(execution::Operation& operation) override;
+
+ private:
+  void WriteNow() override { stream_->ScheduleWrite(); }
+  friend class SessionList;
+  friend class LateWrites;
+  template <typename T, typename Tag>
+  friend class execution::IntrusiveList;
+
+  enum class State : uint8_t { kOpen, kFinishing, kFlushing, kDoomed };
+
+  // `raw`: the bytes of the request as received, when they are a RESP array; else empty.
+  void Dispatch(std::span<const std::string_view> arguments, std::string_view raw);
+  void Forward(const command::Command& command, std::span<const std::string_view> arguments,
+               std::string_view raw);
+  void RunLocal(const command::Command& command, std::span<const std::string_view> arguments,
+                bool silent);
+  void ReplyError(std::string_view text);
+  execution::Request MakeRequest(const command::Command& command,
+                                 std::span<const std::string_view> arguments, std::string_view raw);
+  void OnProtocolError();
+  bool MayDispatch() const;
+  // Pauses or resumes reading, as the bounds say.
+  void UpdateReading();
+  template <typename Reply>
+  void TakeReply(execution::Operation& operation, Reply&& reply);
+  void AfterOutput();
+  void CloseIfFinished();
+
+  SessionContext& context_;
+  Client client_;
+  std::unique_ptr<net::Stream> stream_;
+  resp::RequestParser parser_;
+  ReplyQueue queue_;
+  const bool admitted_;
+  State state_ = State::kOpen;
+  bool in_on_bytes_ = false;
+  bool paused_ = false;       // reading, by UpdateReading
+  bool input_ended_ = false;  // the client sends no more, but wants its replies
+  bool presenting_ = false;   // the stream is about to show what it has kept
+  bool output_full_ = false;
+  bool must_drain_ = false;
+  bool running_silently_ = false;  // the command being dispatched
+  size_t in_flight_ = 0;           // operations that have not replied
+  uint64_t map_version_ = 0;       // when the oldest of them was sent
+  execution::Operation* select_ = nullptr;
+  int selecting_ = 0;
+  const command::Command* last_command_ = nullptr;
+  int64_t created_micros_;
+  int64_t active_micros_;
+};
+
+}  // namespace keyway::proxy::session

@@ -1,0 +1,67 @@
+#include "proxy/session/session_list.h"
+
+#include <utility>
+
+#include "common/log/log.h"
+
+namespace keyway::proxy::session {
+namespace {
+
+constexpr uint64_t kIdleCheckMs = 1000;
+
+}  // namespace
+
+SessionList::SessionList(SessionContext& context)
+    : context_(context), idle_timer_(context.loop, [this] { CloseIdle(); }) {
+  if (context.options.idle_timeout_seconds > 0) idle_timer_.Start(kIdleCheckMs, kIdleCheckMs);
+}
+
+SessionList::~SessionList() {
+  doomed_.Splice(sessions_);
+  RemoveDoomed();
+}
+
+void SessionList::Accept(std::unique_ptr<net::Stream> stream) {
+  const bool admitted = context_.directory.Enter();
+  (admitted ? context_.statistics.accepted : context_.statistics.rejected).Add(1);
+  auto* session = new Session(context_, context_.directory.NextId(), std::move(stream), admitted);
+  sessions_.PushBack(*session);
+  context_.statistics.connected.Set(++size_);
+  session->Start();
+}
+
+void SessionList::ForEach(const std::function<void(Session&)>& visit) {
+  sessions_.ForEach(visit);
+}
+
+void SessionList::FinishAll() {
+  sessions_.ForEach([](Session& session) { session.Finish(); });
+}
+
+void SessionList::Remove(Session& session) {
+  static_cast<execution::ListLink<SessionTag>&>(session).Unlink();
+  context_.statistics.connected.Set(--size_);
+  delete &session;
+}
+
+void SessionList::RemoveLater(Session& session) {
+  static_cast<execution::ListLink<SessionTag>&>(session).Unlink();
+  if (doomed_.empty()) context_.loop.AtEndOfPass([this] { RemoveDoomed(); });
+  doomed_.PushBack(session);
+}
+
+void SessionList::RemoveDoomed() {
+  while (!doomed_.empty()) Remove(doomed_.front());
+}
+
+void SessionList::CloseIdle() {
+  sessions_.ForEach([this](Session& session) {
+    // As in Redis, a client that waits for a reply is not idle.
+    if (session.busy() || session.idle_seconds() <= context_.options.idle_timeout_seconds) return;
+    KEYWAY_VERBOSE() << "Closing idle client";
+    context_.statistics.closed_for_idleness.Add(1);
+    session.Doom();
+  });
+}
+
+}  // namespace keyway::proxy::session

@@ -1,0 +1,50 @@
+// The sessions of one worker: accepts them, watches their idleness, and buries them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "common/net/event_loop.h"
+#include "common/net/stream.h"
+#include "proxy/execution/intrusive_list.h"
+#include "proxy/session/session.h"
+
+namespace keyway::proxy::session {
+
+class SessionList {
+ public:
+  // `context` refers to this list, and must outlive it.
+  explicit SessionList(SessionContext& context);
+  // Destroys all sessions; what they have under way is cancelled.
+  ~SessionList();
+
+  // A new client. Over the limit of clients it gets Redis's error and is closed.
+  void Accept(std::unique_ptr<net::Stream> stream);
+  size_t size() const { return size_; }
+
+  // `visit` must not destroy sessions; it may doom them.
+  void ForEach(const std::function<void(Session&)>& visit);
+  // No session takes further requests; each closes when what it has asked is answered.
+  void FinishAll();
+
+  // For Session ----------------------------------------------------------------------------------
+
+  // Destroys it now. Only from its OnClosed.
+  void Remove(Session& session);
+  // Destroys it at the end of the pass.
+  void RemoveLater(Session& session);
+
+ private:
+  void RemoveDoomed();
+  void CloseIdle();
+
+  SessionContext& context_;
+  execution::IntrusiveList<Session, SessionTag> sessions_;
+  execution::IntrusiveList<Session, SessionTag> doomed_;
+  size_t size_ = 0;
+  net::Timer idle_timer_;
+};
+
+}  // namespace keyway::proxy::session

@@ -1,0 +1,20 @@
+// What one worker counts about its clients. One writer, any reader (execution/statistics.h).
+#pragma once
+
+#include "proxy/execution/statistics.h"
+
+namespace keyway::proxy::session {
+
+struct SessionStatistics {
+  execution::SingleWriterCell connected;  // now
+  execution::SingleWriterCell accepted;
+  execution::SingleWriterCell rejected;  // over maxclients
+  execution::SingleWriterCell input_bytes;
+  execution::SingleWriterCell output_bytes;
+  execution::SingleWriterCell protocol_errors;
+  execution::SingleWriterCell closed_for_output;  // over the output limit
+  execution::SingleWriterCell closed_for_input;   // over the query buffer limit
+  execution::SingleWriterCell closed_for_idleness;
+};
+
+}  // namespace keyway::proxy::session

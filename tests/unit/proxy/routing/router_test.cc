@@ -1,0 +1,217 @@
+#include "proxy/routing/router.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/command/table.h"
+#include "common/slot/slot.h"
+
+namespace keyway::proxy::routing {
+namespace {
+
+using Kind = Plan::Kind;
+using Words = std::vector<std::string_view>;
+
+Words Split(std::string_view line) {
+  Words words;
+  while (!line.empty()) {
+    const size_t blank = line.find(' ');
+    words.push_back(line.substr(0, blank));
+    line = blank == std::string_view::npos ? std::string_view() : line.substr(blank + 1);
+  }
+  return words;
+}
+
+Plan RouteLine(std::string_view line) {
+  static Router router;
+  const Words words = Split(line);
+  const command::Lookup lookup = command::LookupCommand(words);
+  EXPECT_EQ(lookup.status, command::Lookup::Status::kFound) << line;
+  Plan plan;
+  router.Route(*lookup.command, words, &plan);
+  return plan;
+}
+
+TEST(RouterTest, SendsKeyedCommandsToTheSlotOfTheKey) {
+  for (const char* line : {"GET k",
+                           "SET k v EX 10",
+                           "set k v get",
+                           "HSET k f v",
+                           "EXPIRE k 1",
+                           "OBJECT ENCODING k",
+                           "MEMORY USAGE k",
+                           "XGROUP CREATE k g 0",
+                           "EVAL x 1 k",
+                           "BITFIELD k GET u8 0",
+                           "SORT k",
+                           "XREAD COUNT 1 STREAMS k 0",
+                           "SPUBLISH k m",
+                           "MGET k",
+                           "DEL k k",
+                           "MSETNX k v k w",
+                           "ZUNIONSTORE k 1 k",
+                           "GEORADIUS k 1 1 1 m STORE k",
+                           "LMPOP 1 k LEFT",
+                           "MOVE k 1"}) {
+    const Plan plan = RouteLine(line);
+    EXPECT_EQ(plan.kind, Kind::kOneSlot) << line << ": " << plan.error;
+    EXPECT_EQ(plan.slot, KeySlot("k")) << line;
+  }
+}
+
+TEST(RouterTest, TheHashTagDecides) {
+  const Plan plan = RouteLine("RENAME a{tag}1 b{tag}2");
+  EXPECT_EQ(plan.kind, Kind::kOneSlot);
+  EXPECT_EQ(plan.slot, KeySlot("tag"));
+}
+
+TEST(RouterTest, RefusesKeysInSeveralSlots) {
+  for (const char* line : {"RENAME a b", "SINTER a b", "MSETNX a 1 b 2", "EVAL x 2 a b",
+                           "ZUNIONSTORE a 1 b", "XREAD STREAMS a b 0 0", "SORT a STORE b",
+                           "BITOP AND a b", "LMOVE a b LEFT LEFT", "COPY a b"}) {
+    const Plan plan = RouteLine(line);
+    EXPECT_EQ(plan.kind, Kind::kRefused) << line;
+    EXPECT_EQ(plan.error, kCrossSlot) << line;
+  }
+}
+
+TEST(RouterTest, SplitsByKey) {
+  const Plan plan = RouteLine("MSET a 1 b 2 {a}x 3 c 4");
+  ASSERT_EQ(plan.kind, Kind::kSplit);
+  EXPECT_EQ(plan.key_step, 2);
+  ASSERT_EQ(plan.keys.size(), 4u);
+  // Grouped by slot; in the order of the request within a slot.
+  std::span<const Plan::Key> rest = plan.keys;
+  size_t groups = 0;
+  while (!rest.empty()) {
+    const auto run = Plan::FirstRun(rest);
+    for (size_t i = 1; i < run.size(); ++i) EXPECT_LT(run[i - 1].index, run[i].index);
+    if (run[0].slot == KeySlot("a")) {
+      ASSERT_EQ(run.size(), 2u);
+      EXPECT_EQ(run[0].index, 1);
+      EXPECT_EQ(run[1].index, 5);
+    }
+    rest = rest.subspan(run.size());
+    ++groups;
+  }
+  EXPECT_EQ(groups, 3u);
+}
+
+TEST(RouterTest, AKeyWithoutItsValueIsAWrongNumberOfArguments) {
+  for (const char* line : {"MSET a 1 b", "MSETNX a 1 b"}) {
+    const Plan plan = RouteLine(line);
+    EXPECT_EQ(plan.kind, Kind::kRefused) << line;
+    EXPECT_NE(plan.error.find("wrong number of arguments for 'mset"), std::string::npos) << line;
+  }
+}
+
+TEST(RouterTest, SendsCommandsWithoutKeysByTheirRequestPolicy) {
+  for (const char* line : {"DBSIZE", "KEYS *", "FLUSHALL ASYNC", "FLUSHDB", "SCRIPT FLUSH",
+                           "SCRIPT EXISTS x", "FUNCTION LOAD x"}) {
+    EXPECT_EQ(RouteLine(line).kind, Kind::kAllShards) << line;
+  }
+  for (const char* line : {"PUBLISH c m", "FUNCTION LIST", "OBJECT HELP", "EVAL x 0"}) {
+    EXPECT_EQ(RouteLine(line).kind, Kind::kAnyShard) << line;
+  }
+}
+
+TEST(RouterTest, LeavesSenselessKeysToAShard) {
+  EXPECT_EQ(RouteLine("EVAL x abc").kind, Kind::kAnyShard);
+  EXPECT_EQ(RouteLine("XREAD FOO BAR BAZ").kind, Kind::kAnyShard);
+}
+
+TEST(RouterTest, RefusesTheBlockOptionButNotTheWord) {
+  for (const char* line : {"XREAD BLOCK 0 STREAMS k 0", "XREAD COUNT 1 block 5 STREAMS k 0",
+                           "XREADGROUP GROUP g c BLOCK 5 STREAMS k >",
+                           "XREADGROUP GROUP g c COUNT 1 NOACK BLOCK 1 "
+                           "STREAMS k >"}) {
+    const Plan plan = RouteLine(line);
+    EXPECT_EQ(plan.kind, Kind::kRefused) << line;
+    EXPECT_NE(plan.error.find("BLOCK option"), std::string::npos) << plan.error;
+  }
+  for (const char* line : {"XREADGROUP GROUP BLOCK c STREAMS k >",
+                           "XREADGROUP GROUP g BLOCK STREAMS k >", "XREAD STREAMS BLOCK 0"}) {
+    EXPECT_EQ(RouteLine(line).kind, Kind::kOneSlot) << line;
+  }
+}
+
+TEST(RouterTest, SaysWhyACommandIsRefused) {
+  EXPECT_EQ(RouteLine("MULTI").error,
+            "ERR keyway-proxy does not support 'multi' yet: a transaction needs a connection of "
+            "its own to a shard");
+  EXPECT_NE(RouteLine("BLPOP k 0").error.find("blocking"), std::string::npos);
+  EXPECT_NE(RouteLine("SUBSCRIBE c").error.find("subscriptions"), std::string::npos);
+  EXPECT_EQ(RouteLine("ASKING").error, "ERR This instance has cluster support disabled");
+}
+
+// Every row of the table, called with as many arguments as it needs, gets the plan of its route.
+TEST(RouterTest, EveryRowYieldsAPlan) {
+  Router router;
+  size_t rows = 0;
+  for (size_t id = 0; id < command::CommandCount(); ++id) {
+    const command::Command& command = command::CommandById(static_cast<command::CommandId>(id));
+    const command::Spec& row = *command.spec;
+    if (!row.subcommands.empty() && row.arity < -1) continue;
+    std::vector<std::string_view> words;
+    if (command.container != nullptr) words.push_back(command.container->spec->name);
+    words.push_back(row.name);
+    while (static_cast<int>(words.size()) < std::abs(row.arity)) words.push_back("1");
+    Plan plan;
+    plan.kind = Kind::kLocal;
+    router.Route(command, words, &plan);
+    ++rows;
+    SCOPED_TRACE(command.full_name + ": " + plan.error);
+    switch (row.route) {
+      case command::Route::kLocal:
+        EXPECT_EQ(plan.kind, Kind::kLocal);
+        break;
+      case command::Route::kRefused:
+        EXPECT_EQ(plan.kind, Kind::kRefused);
+        EXPECT_TRUE(plan.error.starts_with("ERR "));
+        break;
+      case command::Route::kSpecial:
+        EXPECT_TRUE(plan.kind == Kind::kSpecial || plan.kind == Kind::kOneSlot);
+        break;
+      case command::Route::kByPolicy:
+        if (row.request_policy == command::RequestPolicy::kAllShards ||
+            row.request_policy == command::RequestPolicy::kAllNodes) {
+          EXPECT_EQ(plan.kind, Kind::kAllShards);
+        } else if (row.key_specs.empty()) {
+          EXPECT_EQ(plan.kind, Kind::kAnyShard);
+        } else {
+          // All keys are "1", or the arguments make no sense and are the shard's to refuse.
+          EXPECT_TRUE(plan.kind == Kind::kOneSlot || plan.kind == Kind::kAnyShard);
+          if (plan.kind == Kind::kOneSlot) {
+            EXPECT_EQ(plan.slot, KeySlot("1"));
+          }
+        }
+        break;
+    }
+  }
+  EXPECT_GT(rows, 300u);
+}
+
+TEST(ValidateTest, AcceptsTheTable) {
+  const auto yes = [](const command::Command&) { return true; };
+  const Status status = Validate(yes, yes);
+  EXPECT_TRUE(status.ok()) << status.error().message;
+}
+
+TEST(ValidateTest, NamesTheRowThatLacksAHandler) {
+  const auto yes = [](const command::Command&) { return true; };
+  Status status = Validate(
+      [](const command::Command& command) { return command.full_name != "client|id"; }, yes);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message,
+            "command table: 'client|id' is answered locally, but has no handler");
+  status =
+      Validate(yes, [](const command::Command& command) { return command.full_name != "scan"; });
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message, "command table: 'scan' is special, but has no executor");
+}
+
+}  // namespace
+}  // namespace keyway::proxy::routing

@@ -1,0 +1,452 @@
+// A session from the client's socket to the shards' and back, all on one loop.
+#include "proxy/session/session.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/routing/router.h"
+#include "proxy/session/deferred.h"
+#include "proxy/session/local_commands.h"
+#include "proxy/session/session_list.h"
+#include "tests/unit/proxy/execution/fake_cluster.h"
+
+namespace keyway::proxy::session {
+namespace {
+
+using Words = FakeNode::Words;
+
+// The client's end of a connection.
+class TestClient final : public net::StreamHandler {
+ public:
+  TestClient(net::EventLoop& loop, const net::Endpoint& to)
+      : loop_(loop), stream_(net::Stream::Connect(loop, to, {}, this)) {}
+  size_t OnBytes(std::string_view bytes) override {
+    received_ += bytes;
+    return bytes.size();
+  }
+  void OnClosed(net::CloseReason, std::string_view) override { closed_ = true; }
+  void Send(std::string_view bytes) {
+    stream_->output().Append(bytes);
+    stream_->ScheduleWrite();
+  }
+  // What has come so far, once it is at least as long as `wanted`.
+  std::string Receive(std::string_view wanted) {
+    RunUntil(loop_, [&] { return received_.size() >= wanted.size() || closed_; });
+    return std::exchange(received_, {});
+  }
+  bool WaitClosed() {
+    return RunUntil(loop_, [this] { return closed_; });
+  }
+  const std::string& received() const { return received_; }
+  net::Stream& stream() { return *stream_; }
+
+ private:
+  net::EventLoop& loop_;
+  std::string received_;
+  bool closed_ = false;
+  std::unique_ptr<net::Stream> stream_;
+};
+
+class SessionTest : public testing::Test {
+ protected:
+  void Make(SessionOptions options = {}, execution::AccessOptions access = {},
+            net::StreamOptions stream = {}) {
+    options_ = options;
+    cluster_ = std::make_unique<FakeCluster>(access);
+    cluster_->access.SetMap(cluster_->Map());
+    late_writes_ = std::make_unique<LateWrites>(cluster_->loop);
+    context_ = std::make_unique<SessionContext>(
+        SessionContext{.loop = cluster_->loop,
+                       .executor = cluster_->executor,
+                       .local_commands = local_commands_,
+                       .directory = directory_,
+                       .sessions = *reinterpret_cast<SessionList*>(sessions_room_),
+                       .late_writes = *late_writes_,
+                       .statistics = statistics_,
+                       .identity = identity_,
+                       .options = options_});
+    sessions_ = new (sessions_room_) SessionList(*context_);
+    directory_.Add({&cluster_->loop, sessions_, &statistics_, &cluster_->statistics});
+    auto listener = net::Listener::Listen(
+        cluster_->loop, {"127.0.0.1", 0}, {.stream = stream},
+        [this](std::unique_ptr<net::Stream> accepted) { sessions_->Accept(std::move(accepted)); });
+    ASSERT_TRUE(listener.ok());
+    listener_ = std::move(*listener);
+  }
+  void TearDown() override {
+    clients_.clear();
+    listener_.reset();
+    if (sessions_ != nullptr) sessions_->~SessionList();
+  }
+  TestClient& Connect() {
+    clients_.push_back(std::make_unique<TestClient>(cluster_->loop, listener_->local()));
+    return *clients_.back();
+  }
+  // Sends a request alone and expects the reply.
+  void Expect(TestClient& client, const Words& request, const std::string& reply) {
+    client.Send(Request(request));
+    EXPECT_EQ(client.Receive(reply), reply) << request[0];
+  }
+  void Echoing() {
+    for (int i = 0; i < 3; ++i) {
+      cluster_->node(i).set_answer([](const Words& words) { return Bulk(words.back()); });
+    }
+  }
+
+  SessionOptions options_;
+  Identity identity_;
+  LocalCommands local_commands_;
+  ClientDirectory directory_{3};
+  SessionStatistics statistics_;
+  std::unique_ptr<FakeCluster> cluster_;
+  std::unique_ptr<LateWrites> late_writes_;
+  std::unique_ptr<SessionContext> context_;
+  alignas(SessionList) char sessions_room_[sizeof(SessionList)];
+  SessionList* sessions_ = nullptr;
+  std::unique_ptr<net::Listener> listener_;
+  std::vector<std::unique_ptr<TestClient>> clients_;
+};
+
+TEST_F(SessionTest, AnswersInOrderWhateverTheShardsDo) {
+  Make();
+  std::vector<std::string> waiting;
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  cluster_->node(1).set_answer([](const Words&) { return "+c\r\n"; });
+  TestClient& client = Connect();
+  client.Send(Request({"GET", "b"}) + Request({"PING"}) + Request({"GET", "c"}) +
+              Request({"NOSUCH"}) + "PING inline\r\n");
+  RunUntil(cluster_->loop, [&] { return !cluster_->node(1).log().empty(); });
+  RunFor(cluster_->loop, 20);
+  EXPECT_EQ(client.received(), "");
+  cluster_->node(0).Say("+b\r\n");
+  const std::string wanted =
+      "+b\r\n+PONG\r\n+c\r\n-ERR unknown command 'NOSUCH', with args beginning with: \r\n" +
+      Bulk("inline");
+  EXPECT_EQ(client.Receive(wanted), wanted);
+}
+
+TEST_F(SessionTest, RepliesOfOnePipelineLeaveTogetherButWaitForNoSlowShard) {
+  Make();
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  cluster_->node(1).set_answer([](const Words&) { return "+c\r\n"; });
+  cluster_->node(2).set_answer([](const Words&) { return "+a\r\n"; });
+  TestClient& client = Connect();
+  Expect(client, {"GET", "c"}, "+c\r\n");
+  Expect(client, {"GET", "a"}, "+a\r\n");
+  client.Send(Request({"GET", "c"}) + Request({"GET", "a"}) + Request({"GET", "b"}));
+  EXPECT_EQ(client.Receive("+c\r\n+a\r\n"), "+c\r\n+a\r\n");
+  cluster_->node(0).Say("+b\r\n");
+  EXPECT_EQ(client.Receive("+b\r\n"), "+b\r\n");
+}
+
+TEST_F(SessionTest, BytesOfARequestAreForwardedUntouched) {
+  Make();
+  Echoing();
+  TestClient& client = Connect();
+  const std::string value("\0\r\n*3\r\n", 7);
+  Expect(client, {"SET", "a", value}, Bulk(value));
+  client.Send("SET a \"x\\x00y\"\r\n");
+  const std::string wanted = Bulk(std::string("x\0y", 3));
+  EXPECT_EQ(client.Receive(wanted), wanted);
+}
+
+TEST_F(SessionTest, RequestsUnderWayAreBounded) {
+  SessionOptions options;
+  options.max_requests_in_flight = 4;
+  Make(options);
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& client = Connect();
+  std::string requests;
+  for (int i = 0; i < 20; ++i) requests += Request({"GET", "{b}" + std::to_string(i)});
+  client.Send(requests);
+  RunUntil(cluster_->loop, [&] { return cluster_->node(0).log().size() >= 4; });
+  RunFor(cluster_->loop, 20);
+  EXPECT_EQ(cluster_->node(0).log().size(), 4u);
+  // Answers make room; all come, in order.
+  cluster_->node(0).set_answer([](const Words& words) { return Bulk(words[1]); });
+  std::string wanted;
+  for (int i = 0; i < 4; ++i) cluster_->node(0).Say(Bulk("{b}" + std::to_string(i)));
+  for (int i = 0; i < 20; ++i) wanted += Bulk("{b}" + std::to_string(i));
+  EXPECT_EQ(client.Receive(wanted), wanted);
+}
+
+TEST_F(SessionTest, BytesUnderWayAreBounded) {
+  SessionOptions options;
+  options.max_request_bytes_in_flight = 1000;
+  Make(options);
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& client = Connect();
+  for (int i = 0; i < 5; ++i) client.Send(Request({"SET", "b", std::string(600, 'x')}));
+  RunUntil(cluster_->loop, [&] { return cluster_->node(0).log().size() >= 2; });
+  RunFor(cluster_->loop, 20);
+  EXPECT_EQ(cluster_->node(0).log().size(), 2u);
+}
+
+TEST_F(SessionTest, ANewMapIsNotUsedWhileEarlierRequestsAreUnderWay) {
+  Make();
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  cluster_->node(1).set_answer([](const Words&) { return "+new\r\n"; });
+  TestClient& client = Connect();
+  client.Send(Request({"SET", "b", "1"}));
+  RunUntil(cluster_->loop, [&] { return cluster_->node(0).log().size() == 1; });
+  cluster_->access.SetMap(cluster_->Map({1, 1, 2}));
+  client.Send(Request({"GET", "b"}));
+  RunFor(cluster_->loop, 20);
+  EXPECT_TRUE(cluster_->node(1).log().empty());
+  cluster_->node(0).Say("+old\r\n");
+  EXPECT_EQ(client.Receive("+old\r\n+new\r\n"), "+old\r\n+new\r\n");
+}
+
+TEST_F(SessionTest, NothingOvertakesARequestThatIsHeldUp) {
+  Make();
+  const uint16_t port = cluster_->node(0).port();
+  cluster_->node(0).Stop();
+  RunFor(cluster_->loop, 5);
+  cluster_->node(1).set_answer([](const Words&) { return "+c\r\n"; });
+  TestClient& client = Connect();
+  client.Send(Request({"SET", "b", "1"}));
+  RunUntil(cluster_->loop, [&] { return cluster_->statistics.waiting_requests.Get() == 1; });
+  client.Send(Request({"GET", "c"}));
+  RunFor(cluster_->loop, 20);
+  EXPECT_TRUE(cluster_->node(1).log().empty());
+  cluster_->nodes[0] = std::make_unique<FakeNode>(
+      cluster_->loop, [](const Words&) { return "+OK\r\n"; }, port);
+  EXPECT_EQ(client.Receive("+OK\r\n+c\r\n"), "+OK\r\n+c\r\n");
+}
+
+TEST_F(SessionTest, SelectAsksAShardAndHoldsWhatFollows) {
+  Make();
+  for (int i = 0; i < 3; ++i) {
+    cluster_->node(i).set_answer([](const Words& words) {
+      if (words[0] == "SELECT")
+        return words[1] == "2" ? "-ERR DB index is out of range\r\n" : "+OK\r\n";
+      return words[0] == "PING" ? "+PONG\r\n" : "+v\r\n";
+    });
+  }
+  TestClient& client = Connect();
+  client.Send(Request({"SELECT", "1"}) + Request({"GET", "b"}) + Request({"SELECT", "2"}) +
+              Request({"GET", "b"}) + Request({"SELECT", "0"}) + Request({"GET", "b"}));
+  const std::string wanted = "+OK\r\n+v\r\n-ERR DB index is out of range\r\n+v\r\n+OK\r\n+v\r\n";
+  EXPECT_EQ(client.Receive(wanted), wanted);
+  std::vector<std::string> of_key;
+  for (const std::string& line : cluster_->node(0).log()) {
+    if (line != "PING" && line != "SELECT 2") of_key.push_back(line);
+  }
+  EXPECT_EQ(of_key, (std::vector<std::string>{"SELECT 1", "GET b", "GET b", "SELECT 0", "GET b"}));
+}
+
+TEST_F(SessionTest, AnotherVersionWaitsForWhatIsUnderWay) {
+  Make();
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& client = Connect();
+  client.Send(Request({"SET", "b", "1"}) + Request({"HELLO", "3"}) + Request({"GET", "b"}));
+  RunUntil(cluster_->loop, [&] { return !cluster_->node(0).log().empty(); });
+  RunFor(cluster_->loop, 20);
+  EXPECT_EQ(cluster_->node(0).log().size(), 1u);
+  cluster_->node(0).set_answer([](const Words&) { return "_\r\n"; });
+  cluster_->node(0).Say("+OK\r\n");
+  RunUntil(cluster_->loop, [&] { return client.received().ends_with("_\r\n"); });
+  EXPECT_TRUE(client.received().starts_with("+OK\r\n%7\r\n"));
+  EXPECT_EQ(cluster_->node(0).hellos().back().substr(0, 7), "HELLO 3");
+}
+
+TEST_F(SessionTest, ReplyModes) {
+  Make();
+  Echoing();
+  TestClient& client = Connect();
+  client.Send(Request({"CLIENT", "REPLY", "OFF"}) + Request({"GET", "b"}) + Request({"PING"}) +
+              Request({"NOSUCH"}) + Request({"CLIENT", "REPLY", "ON"}) + Request({"GET", "c"}) +
+              Request({"CLIENT", "REPLY", "SKIP"}) + Request({"GET", "a"}) + Request({"GET", "b"}));
+  const std::string wanted = "+OK\r\n" + Bulk("c") + Bulk("b");
+  EXPECT_EQ(client.Receive(wanted), wanted);
+  EXPECT_EQ(cluster_->node(0).log().size(), 2u);
+}
+
+TEST_F(SessionTest, QuitAnswersWhatCameBeforeAndNothingAfter) {
+  Make();
+  Echoing();
+  TestClient& client = Connect();
+  client.Send(Request({"GET", "b"}) + Request({"QUIT"}) + Request({"GET", "c"}));
+  EXPECT_TRUE(client.WaitClosed());
+  EXPECT_EQ(client.received(), Bulk("b") + "+OK\r\n");
+  EXPECT_TRUE(cluster_->node(1).log().empty());
+  EXPECT_EQ(sessions_->size(), 0u);
+}
+
+TEST_F(SessionTest, AProtocolErrorComesAfterEarlierReplies) {
+  Make();
+  Echoing();
+  TestClient& client = Connect();
+  client.Send(Request({"GET", "b"}) + "*x\r\n");
+  EXPECT_TRUE(client.WaitClosed());
+  EXPECT_EQ(client.received(), Bulk("b") + "-ERR Protocol error: invalid multibulk length\r\n");
+  EXPECT_EQ(statistics_.protocol_errors.Get(), 1u);
+}
+
+TEST_F(SessionTest, AClientThatIsKilledTakesItsRequestsAlong) {
+  Make();
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& client = Connect();
+  client.Send(Request({"GET", "b"}) + Request({"MGET", "a", "b"}) + Request({"CLIENT", "LIST"}));
+  RunUntil(cluster_->loop, [&] { return cluster_->node(0).log().size() == 2; });
+  EXPECT_GT(cluster_->statistics.in_flight.Get(), 0u);
+  Expect(Connect(), {"CLIENT", "KILL", "ID", "1"}, ":1\r\n");
+  EXPECT_TRUE(client.WaitClosed());
+  EXPECT_EQ(sessions_->size(), 1u);
+  EXPECT_EQ(cluster_->statistics.in_flight.Get(), 0u);
+  EXPECT_EQ(directory_.connected(), 1);
+}
+
+TEST_F(SessionTest, AClientThatSendsNoMoreStillGetsItsReplies) {
+  SessionOptions options;
+  options.max_requests_in_flight = 2;
+  Make(options);
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& client = Connect();
+  std::string requests;
+  for (int i = 0; i < 5; ++i) requests += Request({"GET", "{b}" + std::to_string(i)});
+  client.Send(requests + "*2\r\n$3\r\nGET");
+  RunUntil(cluster_->loop, [&] { return cluster_->node(0).log().size() == 2; });
+  shutdown(client.stream().fd(), SHUT_WR);
+  RunFor(cluster_->loop, 20);
+  cluster_->node(0).set_answer([](const Words& words) { return Bulk(words[1]); });
+  cluster_->node(0).Say(Bulk("{b}0") + Bulk("{b}1"));
+  EXPECT_TRUE(client.WaitClosed());
+  std::string wanted;
+  for (int i = 0; i < 5; ++i) wanted += Bulk("{b}" + std::to_string(i));
+  EXPECT_EQ(client.received(), wanted);
+  EXPECT_TRUE(RunUntil(cluster_->loop, [&] { return sessions_->size() == 0; }));
+}
+
+TEST_F(SessionTest, AClientThatIsGoneIsForgottenWhenItsRepliesCannotBeSent) {
+  Make();
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  Connect().Send(Request({"GET", "b"}));
+  RunUntil(cluster_->loop, [&] { return cluster_->node(0).log().size() == 1; });
+  clients_.clear();
+  RunFor(cluster_->loop, 20);
+  cluster_->node(0).Say("+v\r\n");
+  EXPECT_TRUE(RunUntil(cluster_->loop, [&] { return sessions_->size() == 0; }));
+  EXPECT_EQ(cluster_->statistics.in_flight.Get(), 0u);
+}
+
+TEST_F(SessionTest, TooManyClients) {
+  Make();
+  std::vector<TestClient*> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(&Connect());
+    Expect(*clients.back(), {"PING"}, "+PONG\r\n");
+  }
+  TestClient& rejected = Connect();
+  EXPECT_TRUE(rejected.WaitClosed());
+  EXPECT_EQ(rejected.received(), "-ERR max number of clients reached\r\n");
+  EXPECT_EQ(statistics_.rejected.Get(), 1u);
+  clients[0]->Send(Request({"QUIT"}));
+  EXPECT_TRUE(clients[0]->WaitClosed());
+  Expect(Connect(), {"PING"}, "+PONG\r\n");
+}
+
+TEST_F(SessionTest, OutputOverTheLimitClosesTheClient) {
+  SessionOptions options;
+  options.output_limit_bytes = 1'000'000;
+  Make(options);
+  cluster_->node(0).set_answer([](const Words&) { return Bulk(std::string(300'000, 'x')); });
+  TestClient& client = Connect();
+  Expect(client, {"PING"}, "+PONG\r\n");
+  client.stream().PauseReading();
+  std::string requests;
+  for (int i = 0; i < 100; ++i) requests += Request({"GET", "b"});
+  client.Send(requests);
+  EXPECT_TRUE(RunUntil(cluster_->loop, [&] { return sessions_->size() == 0; }));
+  EXPECT_EQ(statistics_.closed_for_output.Get(), 1u);
+}
+
+TEST_F(SessionTest, UnreadOutputStopsReading) {
+  net::StreamOptions stream;
+  stream.output_high_bytes = 100'000;
+  stream.output_low_bytes = 10'000;
+  SessionOptions options;
+  options.max_requests_in_flight = 2;
+  Make(options, {}, stream);
+  cluster_->node(0).set_answer([](const Words&) { return Bulk(std::string(200'000, 'x')); });
+  TestClient& client = Connect();
+  Expect(client, {"PING"}, "+PONG\r\n");
+  client.stream().PauseReading();
+  std::string requests;
+  constexpr size_t kRequests = 200;
+  for (size_t i = 0; i < kRequests; ++i) requests += Request({"GET", "b"});
+  client.Send(requests);
+  RunFor(cluster_->loop, 200);
+  // The sockets' buffers hold some; nowhere near all was asked for.
+  EXPECT_LT(cluster_->node(0).log().size(), kRequests / 2);
+  client.stream().ResumeReading();
+  const std::string wanted((Bulk(std::string(200'000, 'x')).size()) * kRequests, 'y');
+  EXPECT_EQ(client.Receive(wanted).size(), wanted.size());
+}
+
+TEST_F(SessionTest, KillAndList) {
+  Make();
+  TestClient& one = Connect();
+  TestClient& other = Connect();
+  Expect(one, {"CLIENT", "SETNAME", "one"}, "+OK\r\n");
+  Expect(other, {"CLIENT", "SETNAME", "other"}, "+OK\r\n");
+  one.Send(Request({"CLIENT", "LIST"}));
+  RunUntil(cluster_->loop, [&] { return one.received().ends_with("\n\r\n"); });
+  const std::string list = one.Receive("");
+  EXPECT_NE(list.find(" name=one "), std::string::npos) << list;
+  EXPECT_NE(list.find(" name=other "), std::string::npos) << list;
+  Expect(one, {"CLIENT", "KILL", "ID", "2"}, ":1\r\n");
+  EXPECT_TRUE(other.WaitClosed());
+  one.Send(Request({"CLIENT", "KILL", "ID", "1", "SKIPME", "no"}));
+  EXPECT_TRUE(one.WaitClosed());
+  EXPECT_EQ(one.received(), ":1\r\n");
+}
+
+TEST_F(SessionTest, IdleClientsAreClosedBusyOnesAreNot) {
+  SessionOptions options;
+  options.idle_timeout_seconds = 1;
+  Make(options);
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& idle = Connect();
+  TestClient& busy = Connect();
+  Expect(idle, {"PING"}, "+PONG\r\n");
+  busy.Send(Request({"GET", "b"}));
+  EXPECT_TRUE(idle.WaitClosed());
+  EXPECT_EQ(sessions_->size(), 1u);
+  cluster_->node(0).Say("+v\r\n");
+  EXPECT_EQ(busy.Receive("+v\r\n"), "+v\r\n");
+}
+
+TEST(LocalCommandsTest, EveryLocalRowHasAHandler) {
+  const LocalCommands commands;
+  const Status status = routing::Validate(
+      [&](const command::Command& command) { return commands.Has(command); },
+      [](const command::Command& command) { return execution::Executor::HasSpecial(command); });
+  EXPECT_TRUE(status.ok()) << status.error().message;
+}
+
+TEST(LocalCommandsTest, IntegersAreReadStrictly) {
+  int64_t value = 0;
+  for (const char* text : {"0", "7", "-12", "9223372036854775807"}) {
+    EXPECT_TRUE(ParseInteger(text, &value)) << text;
+  }
+  for (const char* text : {"", "-", "+1", "01", "-0", "1 ", " 1", "x", "9223372036854775808"}) {
+    EXPECT_FALSE(ParseInteger(text, &value)) << text;
+  }
+}
+
+TEST(MergeKeyspaceTest, AddsUpDatabases) {
+  const std::string_view sections[] = {
+      "$1\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=100\r\ndb2:keys=1,expires=0,avg_ttl=0\r\n",
+      "# Keyspace\r\ndb0:keys=5,expires=3,avg_ttl=200\r\n", "# Keyspace\r\n", "dbx:keys=1\r\ndb"};
+  EXPECT_EQ(MergeKeyspace(sections),
+            "db0:keys=8,expires=4,avg_ttl=175\r\ndb2:keys=1,expires=0,avg_ttl=0\r\n");
+  EXPECT_EQ(MergeKeyspace({}), "");
+}
+
+}  // namespace
+}  // namespace keyway::proxy::session
