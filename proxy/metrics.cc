@@ -1,0 +1,173 @@
+#include "proxy/metrics.h"
+
+#include <string>
+#include <utility>
+
+#include "common/command/table.h"
+#include "proxy/execution/outcome.h"
+
+namespace keyway::proxy {
+namespace {
+
+using Workers = std::vector<std::unique_ptr<Worker>>;
+using metrics::Registry;
+
+// A function that adds up one number of all workers.
+template <typename Read>
+std::function<double()> SumOf(const Workers& workers, Read read) {
+  return [&workers, read] {
+    uint64_t sum = 0;
+    for (const auto& worker : workers) sum += read(*worker);
+    return static_cast<double>(sum);
+  };
+}
+
+void AddRequests(Registry& registry, const Workers& workers, const metrics::HotHistogram& latency) {
+  registry.CountersFrom(
+      "keyway_proxy_requests_total", "Requests of clients, by command and result.",
+      [&workers](Registry::Samples& samples) {
+        for (size_t id = 0; id < command::CommandCount(); ++id) {
+          const auto command = static_cast<command::CommandId>(id);
+          for (int i = 0; i < execution::kOutcomes; ++i) {
+            const auto outcome = static_cast<execution::Outcome>(i);
+            uint64_t sum = 0;
+            for (const auto& worker : workers)
+              sum += worker->statistics().requests(command, outcome);
+            // A series a command and result that never happened would be three thousand of them.
+            if (sum == 0) continue;
+            samples.Add({{"command", command::CommandById(command).full_name},
+                         {"result", std::string(execution::OutcomeName(outcome))}},
+                        static_cast<double>(sum));
+          }
+        }
+      });
+  registry.CounterFrom("keyway_proxy_unknown_commands_total",
+                       "Requests that named no known command.", {},
+                       SumOf(workers, [](const Worker& w) { return w.statistics().unknown(); }));
+  registry.HistogramFrom("keyway_proxy_request_duration_seconds",
+                         "Time from reading a request to having its reply.", {}, &latency);
+  registry.GaugeFrom(
+      "keyway_proxy_requests_in_flight", "Requests under way.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().in_flight.Get(); }));
+  registry.GaugeFrom(
+      "keyway_proxy_requests_waiting", "Requests that wait for a shard that is away.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_requests.Get(); }));
+  registry.GaugeFrom(
+      "keyway_proxy_requests_waiting_bytes", "Bytes of requests that wait for a shard.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_bytes.Get(); }));
+  registry.CounterFrom(
+      "keyway_proxy_retries_total", "Requests sent again after their shard was away.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().retries.Get(); }));
+  registry.CounterFrom("keyway_proxy_redirects_total", "Redirects by shards, by kind.",
+                       {{"kind", "moved"}},
+                       SumOf(workers, [](const Worker& w) { return w.statistics().moved.Get(); }));
+  registry.CounterFrom("keyway_proxy_redirects_total", "Redirects by shards, by kind.",
+                       {{"kind", "ask"}},
+                       SumOf(workers, [](const Worker& w) { return w.statistics().asked.Get(); }));
+}
+
+void AddClients(Registry& registry, const Workers& workers,
+                const session::ClientDirectory& directory) {
+  const auto count = [&](const std::string& name, const std::string& help,
+                         execution::SingleWriterCell session::SessionStatistics::*cell) {
+    registry.CounterFrom(name, help, {}, SumOf(workers, [cell](const Worker& w) {
+                           return (w.session_statistics().*cell).Get();
+                         }));
+  };
+  registry.GaugeFrom("keyway_proxy_client_connections", "Clients connected.", {},
+                     [&directory] { return static_cast<double>(directory.connected()); });
+  count("keyway_proxy_client_connections_total", "Clients accepted.",
+        &session::SessionStatistics::accepted);
+  count("keyway_proxy_client_connections_rejected_total", "Clients refused for --maxclients.",
+        &session::SessionStatistics::rejected);
+  count("keyway_proxy_client_input_bytes_total", "Bytes of requests read from clients.",
+        &session::SessionStatistics::input_bytes);
+  count("keyway_proxy_client_output_bytes_total", "Bytes of replies written for clients.",
+        &session::SessionStatistics::output_bytes);
+  count("keyway_proxy_client_protocol_errors_total", "Clients closed for a protocol error.",
+        &session::SessionStatistics::protocol_errors);
+  const std::string closed = "keyway_proxy_clients_closed_total";
+  const std::string closed_help = "Clients closed by the proxy, by limit.";
+  const auto close = [&](const char* limit, auto cell) {
+    registry.CounterFrom(
+        closed, closed_help, {{"limit", limit}},
+        SumOf(workers, [cell](const Worker& w) { return (w.session_statistics().*cell).Get(); }));
+  };
+  close("output", &session::SessionStatistics::closed_for_output);
+  close("input", &session::SessionStatistics::closed_for_input);
+  close("idle", &session::SessionStatistics::closed_for_idleness);
+}
+
+void AddBackends(Registry& registry, const Workers& workers) {
+  const auto sum = [&workers](execution::SingleWriterCell BackendCells::*cell) {
+    return SumOf(workers, [cell](const Worker& w) { return (w.backend().*cell).Get(); });
+  };
+  registry.GaugeFrom("keyway_proxy_backend_connections", "Open connections to shards.", {},
+                     sum(&BackendCells::open_connections));
+  registry.CounterFrom("keyway_proxy_backend_connects_total", "Connections made to shards.", {},
+                       sum(&BackendCells::connects));
+  registry.CounterFrom("keyway_proxy_backend_connect_failures_total",
+                       "Attempts to connect to a shard that failed.", {},
+                       sum(&BackendCells::connect_failures));
+  registry.CounterFrom("keyway_proxy_backend_connections_lost_total",
+                       "Connections to shards that were lost.", {},
+                       sum(&BackendCells::connections_lost));
+  registry.CounterFrom("keyway_proxy_backend_requests_total", "Requests sent to shards.", {},
+                       sum(&BackendCells::requests));
+  registry.CounterFrom("keyway_proxy_backend_replies_total", "Replies received from shards.", {},
+                       sum(&BackendCells::replies));
+  registry.CounterFrom("keyway_proxy_backend_queue_full_total",
+                       "Requests refused because too much waited for a shard.", {},
+                       sum(&BackendCells::queue_full));
+  registry.GaugeFrom("keyway_proxy_backend_queued_bytes", "Bytes not yet sent to shards.", {},
+                     sum(&BackendCells::queued_bytes));
+  registry.GaugeFrom("keyway_proxy_backend_pending_requests",
+                     "Requests that have no reply from a shard yet.", {},
+                     sum(&BackendCells::pending_requests));
+  const auto busy = sum(&BackendCells::busy_micros);
+  registry.CounterFrom("keyway_proxy_event_loop_busy_seconds_total",
+                       "Time that the worker threads spent working.", {},
+                       [busy] { return busy() / 1e6; });
+  registry.CounterFrom("keyway_proxy_event_loop_passes_total",
+                       "Passes of the worker threads' event loops.", {},
+                       sum(&BackendCells::passes));
+}
+
+void AddTopology(Registry& registry, const topology::Topology& topology) {
+  const auto of_map = [&topology](auto read) {
+    return [&topology, read] {
+      const topology::SlotMapPtr map = topology.current();
+      return map == nullptr ? 0.0 : static_cast<double>(read(*map));
+    };
+  };
+  registry.GaugeFrom("keyway_proxy_topology_version", "Number of slot maps so far.", {},
+                     of_map([](const topology::SlotMap& map) { return map.version(); }));
+  registry.GaugeFrom("keyway_proxy_topology_epoch", "Cluster epoch of the slot map.", {},
+                     of_map([](const topology::SlotMap& map) { return map.cluster_epoch(); }));
+  registry.GaugeFrom("keyway_proxy_topology_covered_slots", "Slots that a shard serves.", {},
+                     of_map([](const topology::SlotMap& map) { return map.covered_slots(); }));
+  registry.GaugeFrom("keyway_proxy_topology_primaries", "Primaries that serve slots.", {},
+                     of_map([](const topology::SlotMap& map) { return map.shards().size(); }));
+  registry.CounterFrom("keyway_proxy_topology_refreshes_total", "Refreshes of the slot map.",
+                       {{"result", "ok"}},
+                       [&topology] { return static_cast<double>(topology.stats().refreshes_ok); });
+  registry.CounterFrom(
+      "keyway_proxy_topology_refreshes_total", "Refreshes of the slot map.", {{"result", "failed"}},
+      [&topology] { return static_cast<double>(topology.stats().refreshes_failed); });
+  registry.CounterFrom("keyway_proxy_topology_changes_total",
+                       "Slot maps that differed from the one before.", {},
+                       [&topology] { return static_cast<double>(topology.stats().maps_changed); });
+}
+
+}  // namespace
+
+void AddMetrics(Registry& registry, const Workers& workers,
+                const session::ClientDirectory& directory, const topology::Topology& topology,
+                const metrics::HotHistogram& latency) {
+  AddRequests(registry, workers, latency);
+  AddClients(registry, workers, directory);
+  AddBackends(registry, workers);
+  AddTopology(registry, topology);
+}
+
+}  // namespace keyway::proxy

@@ -1,0 +1,22 @@
+// The proxy's numbers under their Prometheus names, keyway_proxy_*.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "metrics/hot_counters.h"
+#include "metrics/registry.h"
+#include "proxy/session/client_directory.h"
+#include "proxy/topology/topology.h"
+#include "proxy/worker.h"
+
+namespace keyway::proxy {
+
+// Adds all of them to `registry`; everything must outlive its last Render, which is on the control
+// thread, where `topology` lives.
+void AddMetrics(metrics::Registry& registry, const std::vector<std::unique_ptr<Worker>>& workers,
+                const session::ClientDirectory& directory, const topology::Topology& topology,
+                const metrics::HotHistogram& latency);
+
+}  // namespace keyway::proxy

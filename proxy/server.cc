@@ -1,0 +1,142 @@
+#include "proxy/server.h"
+
+#include <csignal>
+#include <thread>
+#include <utility>
+
+#include "common/base/random.h"
+#include "common/log/log.h"
+#include "metrics/process.h"
+#include "proxy/metrics.h"
+#include "proxy/routing/router.h"
+
+namespace keyway::proxy {
+namespace {
+
+// SO_REUSEPORT would let a second proxy share the port of the first without a word. So one plain
+// bind first, which the system refuses while anybody listens there. Port 0 becomes the one picked.
+Status Probe(net::EventLoop& loop, const net::Listener::Options& options, net::Endpoint* endpoint) {
+  net::Listener::Options plain = options;
+  plain.reuse_port = false;
+  auto probe = net::Listener::Listen(loop, *endpoint, plain, [](std::unique_ptr<net::Stream>) {});
+  if (!probe.ok()) return probe.error();
+  endpoint->port = (*probe)->local().port;
+  return {};
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options)
+    : options_(options), identity_(options.identity), directory_(options.max_clients) {
+  identity_.run_id = Random::FromEntropy().Hex(40);
+  identity_.threads = options.threads;
+  identity_.max_clients = options.max_clients;
+}
+
+Server::~Server() {
+  if (waiter_.joinable()) waiter_.join();
+  for (const auto& worker : workers_) worker->Stop();
+  JoinWorkers();
+  endpoint_.reset();
+}
+
+Status Server::Listen() {
+  if (Status status = routing::Validate(
+          [this](const command::Command& command) { return local_commands_.Has(command); },
+          [](const command::Command& command) { return execution::Executor::HasSpecial(command); });
+      !status.ok()) {
+    return status;
+  }
+  WorkerOptions worker_options = options_.worker;
+  for (net::Endpoint& endpoint : worker_options.listen) {
+    if (Status status = Probe(control_, worker_options.listener, &endpoint); !status.ok()) {
+      return status;
+    }
+  }
+  // A closed listener gives its port back when its close callback has run.
+  control_.RunOnce();
+  worker_options.listener.reuse_port = true;
+  identity_.port = worker_options.listen[0].port;
+
+  topology_ =
+      std::make_unique<topology::Topology>(control_, options_.topology, Random::FromEntropy());
+  const Worker::Shared shared{.directory = directory_,
+                              .local_commands = local_commands_,
+                              .identity = identity_,
+                              .latency = latency_,
+                              .request_refresh = [this] { topology_->RequestRefresh(); }};
+  for (int i = 0; i < options_.threads; ++i) {
+    auto worker = std::make_unique<Worker>(worker_options, shared);
+    if (Status status = worker->Listen(); !status.ok()) return status;
+    topology_->Subscribe(worker->loop(), [worker = worker.get()](topology::SlotMapPtr map) {
+      worker->SetMap(std::move(map));
+    });
+    workers_.push_back(std::move(worker));
+  }
+
+  if (options_.http) {
+    AddMetrics(registry_, workers_, directory_, *topology_, latency_);
+    metrics::AddProcessMetrics(registry_);
+    auto endpoint = metrics::Endpoint::Start(control_, registry_,
+                                             {.address = *options_.http,
+                                              .ready = [this] { return Ready(); },
+                                              .program = "keyway-proxy"});
+    if (!endpoint.ok()) return endpoint.error();
+    endpoint_ = std::move(endpoint).value();
+    KEYWAY_NOTICE() << "Metrics on http://" << net::ToString(endpoint_->local()) << "/metrics";
+  }
+  return {};
+}
+
+void Server::Run() {
+  net::Signal terminate(control_, SIGTERM, [this] { Shutdown(); });
+  net::Signal interrupt(control_, SIGINT, [this] { Shutdown(); });
+  net::Signal reopen(control_, SIGUSR1, [] {
+    if (Status status = log::Reopen(); !status.ok()) KEYWAY_WARNING() << status.error().message;
+  });
+  topology_->Start();
+  for (const auto& worker : workers_) worker->Start();
+  KEYWAY_NOTICE() << "Ready to accept connections on port " << identity_.port << ", "
+                  << workers_.size() << " threads, startup nodes " << identity_.startup_nodes;
+  control_.Run();
+  waiter_.join();
+  KEYWAY_NOTICE() << "keyway-proxy is now ready to exit, bye bye...";
+}
+
+metrics::ReadyState Server::Ready() const {
+  if (shutting_down_) return {.ready = false, .reason = "shutting down"};
+  const topology::SlotMapPtr map = topology_->current();
+  if (map == nullptr) {
+    const std::string& error = topology_->stats().last_error;
+    return {.ready = false,
+            .reason = "no slot map yet: " + (error.empty() ? "no answer so far" : error)};
+  }
+  if (!map->covers_all()) {
+    return {.ready = false,
+            .reason = "only " + std::to_string(map->covered_slots()) + " of " +
+                      std::to_string(kSlotCount) + " slots are served"};
+  }
+  return {};
+}
+
+void Server::Shutdown() {
+  if (shutting_down_) {
+    KEYWAY_WARNING() << "Second signal, not waiting for requests under way.";
+    for (const auto& worker : workers_) worker->Stop();
+    return;
+  }
+  shutting_down_ = true;
+  KEYWAY_NOTICE() << "Signal received, finishing what is under way...";
+  for (const auto& worker : workers_) worker->Drain();
+  // The control loop goes on meanwhile, for /readyz and a second signal.
+  waiter_ = std::thread([this] {
+    JoinWorkers();
+    control_.Stop();
+  });
+}
+
+void Server::JoinWorkers() {
+  for (const auto& worker : workers_) worker->Join();
+}
+
+}  // namespace keyway::proxy

@@ -1,0 +1,109 @@
+#include "proxy/worker.h"
+
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/base/random.h"
+#include "common/log/log.h"
+
+namespace keyway::proxy {
+namespace {
+
+constexpr uint64_t kDrainCheckMs = 10;
+
+}  // namespace
+
+Worker::Worker(const WorkerOptions& options, const Shared& shared)
+    : options_(options),
+      statistics_(shared.latency),
+      pool_(loop_, options_.backend),
+      access_(loop_, pool_, options_.access, shared.request_refresh, statistics_),
+      executor_(access_, Random::FromEntropy()),
+      late_writes_(loop_),
+      context_{.loop = loop_,
+               .executor = executor_,
+               .local_commands = shared.local_commands,
+               .directory = shared.directory,
+               .sessions = sessions_,
+               .late_writes = late_writes_,
+               .statistics = session_statistics_,
+               .identity = shared.identity,
+               .options = options_.session},
+      sessions_(context_),
+      drain_timer_(loop_, [this] { ContinueDrain(); }) {
+  shared.directory.Add({.loop = &loop_,
+                        .sessions = &sessions_,
+                        .session_statistics = &session_statistics_,
+                        .statistics = &statistics_});
+  loop_.EveryPass([this] { PublishBackendStats(); });
+}
+
+Worker::~Worker() {
+  CHECK(!thread_.joinable()) << "a worker's thread still runs";
+}
+
+Status Worker::Listen() {
+  for (const net::Endpoint& endpoint : options_.listen) {
+    auto listener = net::Listener::Listen(
+        loop_, endpoint, options_.listener,
+        [this](std::unique_ptr<net::Stream> stream) { sessions_.Accept(std::move(stream)); });
+    if (!listener.ok()) return listener.error();
+    listeners_.push_back(std::move(listener).value());
+  }
+  return {};
+}
+
+void Worker::Start() {
+  thread_ = std::thread([this] { loop_.Run(); });
+}
+
+void Worker::SetMap(topology::SlotMapPtr map) {
+  std::vector<net::Endpoint> primaries;
+  for (const topology::Shard& shard : map->shards()) primaries.push_back(shard.primary.endpoint);
+  pool_.RetainOnly(primaries);
+  access_.SetMap(std::move(map));
+}
+
+void Worker::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::Drain() {
+  loop_.Post([this] { BeginDrain(); });
+}
+
+void Worker::BeginDrain() {
+  if (drain_timer_.active()) return;
+  listeners_.clear();
+  sessions_.FinishAll();
+  drain_started_micros_ = loop_.NowMicros();
+  drain_timer_.Start(0, kDrainCheckMs);
+}
+
+void Worker::ContinueDrain() {
+  const int64_t waited_ms = (loop_.NowMicros() - drain_started_micros_) / 1000;
+  if (sessions_.size() > 0 && waited_ms < options_.drain_timeout_ms) return;
+  if (sessions_.size() > 0) {
+    KEYWAY_WARNING() << sessions_.size() << " clients are closed with requests under way.";
+  }
+  drain_timer_.Stop();
+  loop_.Stop();
+}
+
+void Worker::PublishBackendStats() {
+  const backend::BackendStats& stats = pool_.stats();
+  backend_cells_.connects.Set(stats.connects);
+  backend_cells_.connect_failures.Set(stats.connect_failures);
+  backend_cells_.connections_lost.Set(stats.connections_lost);
+  backend_cells_.requests.Set(stats.requests);
+  backend_cells_.replies.Set(stats.replies);
+  backend_cells_.queue_full.Set(stats.queue_full);
+  backend_cells_.open_connections.Set(stats.open_connections);
+  backend_cells_.queued_bytes.Set(stats.queued_bytes);
+  backend_cells_.pending_requests.Set(stats.pending_requests);
+  backend_cells_.busy_micros.Set(static_cast<uint64_t>(loop_.busy_micros()));
+  backend_cells_.passes.Set(loop_.passes());
+}
+
+}  // namespace keyway::proxy

@@ -1,0 +1,108 @@
+// One of the proxy's event-loop threads: its listeners, its clients, its connections to shards, and
+// its picture of the cluster. Workers share nothing on the way of a request.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "common/base/expected.h"
+#include "common/net/event_loop.h"
+#include "common/net/stream.h"
+#include "proxy/backend/backend.h"
+#include "proxy/execution/executor.h"
+#include "proxy/execution/shard_access.h"
+#include "proxy/execution/statistics.h"
+#include "proxy/session/client_directory.h"
+#include "proxy/session/identity.h"
+#include "proxy/session/local_commands.h"
+#include "proxy/session/session.h"
+#include "proxy/session/session_list.h"
+#include "proxy/session/session_statistics.h"
+#include "proxy/topology/topology.h"
+
+namespace keyway::proxy {
+
+struct WorkerOptions {
+  std::vector<net::Endpoint> listen;  // several workers share each address by SO_REUSEPORT
+  net::Listener::Options listener;
+  backend::BackendOptions backend;
+  execution::AccessOptions access;
+  session::SessionOptions session;
+  int drain_timeout_ms = 10'000;
+};
+
+// The backend connections' numbers, readable from any thread. Brought up to date once a pass.
+struct BackendCells {
+  execution::SingleWriterCell connects;
+  execution::SingleWriterCell connect_failures;
+  execution::SingleWriterCell connections_lost;
+  execution::SingleWriterCell requests;
+  execution::SingleWriterCell replies;
+  execution::SingleWriterCell queue_full;
+  execution::SingleWriterCell open_connections;
+  execution::SingleWriterCell queued_bytes;
+  execution::SingleWriterCell pending_requests;
+  execution::SingleWriterCell busy_micros;  // of the event loop
+  execution::SingleWriterCell passes;
+};
+
+class Worker {
+ public:
+  // What all workers share; it outlives them.
+  struct Shared {
+    session::ClientDirectory& directory;
+    const session::LocalCommands& local_commands;
+    const session::Identity& identity;
+    metrics::HotHistogram& latency;
+    std::function<void()> request_refresh;  // from any thread
+  };
+
+  Worker(const WorkerOptions& options, const Shared& shared);
+  // The thread must have been joined.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before Start. Error: an address cannot be listened on.
+  Status Listen();
+  void Start();
+  // On the worker's thread.
+  void SetMap(topology::SlotMapPtr map);
+
+  // From any thread. Drain: listens no more, lets clients' requests under way finish for as long as
+  // the drain timeout says, then stops. Stop: at once.
+  void Drain();
+  void Stop() { loop_.Stop(); }
+  void Join();
+
+  net::EventLoop& loop() { return loop_; }
+  const execution::Statistics& statistics() const { return statistics_; }
+  const session::SessionStatistics& session_statistics() const { return session_statistics_; }
+  const BackendCells& backend() const { return backend_cells_; }
+
+ private:
+  void PublishBackendStats();
+  void BeginDrain();
+  void ContinueDrain();
+
+  const WorkerOptions options_;
+  net::EventLoop loop_;
+  execution::Statistics statistics_;
+  session::SessionStatistics session_statistics_;
+  BackendCells backend_cells_;
+  backend::Pool pool_;
+  execution::ShardAccess access_;
+  execution::Executor executor_;
+  session::LateWrites late_writes_;
+  session::SessionContext context_;
+  session::SessionList sessions_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  net::Timer drain_timer_;
+  int64_t drain_started_micros_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace keyway::proxy
