@@ -1,0 +1,46 @@
+# What deploy/local/{up,down,status} share: where things are and how a process of ours is recognised.
+# Sourced, not run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+dir=${KEYWAY_LOCAL_DIR:-$root/.keyway/local}
+loopback=127.0.0.1
+# The metrics port of a program is its port plus this.
+http_offset=2000
+
+say() { printf '%s\n' "$*"; }
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# The process that `NAME.pid` names, when it lives and is ours (a pid may have been given to another).
+pid_of() {
+  local pid exe
+  pid=$(cat "$dir/run/$1.pid" 2>/dev/null) || return 1
+  exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || return 1
+  [[ ${exe% (deleted)} == "$dir"/bin/* ]] || return 1
+  printf '%s' "$pid"
+}
+
+# Names of everything that was started: "shard-7001", "proxy-6379".
+started() {
+  local file
+  for file in "$dir"/run/*.pid; do
+    [[ -e $file ]] && basename "$file" .pid
+  done
+}
+
+port_is_busy() { (exec 3<>"/dev/tcp/$loopback/$1") 2>/dev/null; }
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+  local limit=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    ((SECONDS < limit)) || return 1
+    sleep 0.1
+  done
+}
+
+http_status() { curl -s -o /dev/null -m 2 -w '%{http_code}' "http://$loopback:$1$2" 2>/dev/null || true; }
+cluster_info() { redis-cli -h $loopback -p "$1" cluster info 2>/dev/null | tr -d '\r'; }

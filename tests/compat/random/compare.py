@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Sends the same random requests to redis-server and to Keyway and compares the replies byte for byte.
+
+    compare.py --reference 6400 --target 7001 --commands 1000000 [--seed N] [--resp 3] [--one-slot] [--no-databases]
+
+Both servers are emptied first. On the first difference it prints the seed and the shortest script found that still
+shows it, and ends with code 1. What is not compared byte for byte: the order where Redis gives none (KEYS, SCAN; a SCAN
+cursor only by whether it is 0), and remaining times, which may differ by two seconds.
+"""
+
+import argparse
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2] / "support"))
+
+import keyway_testing as kt  # noqa: E402
+from generator import Generator  # noqa: E402
+
+BATCH = 200
+_MOST_ATTEMPTS = 300
+_UNORDERED = {b"KEYS"}
+_TIMES = {b"TTL": 2, b"PTTL": 2000, b"EXPIRETIME": 2, b"PEXPIRETIME": 2000}
+
+
+def shown(data, most=100):
+    """Bytes as a person can read them, a long string by its beginning and its length."""
+    return repr(data)[1:] if len(data) <= most else f"{repr(data[:most])[1:]}...({len(data)} bytes)"
+
+
+def is_same(request, wanted, actual):
+    if wanted == actual:
+        return True
+    name = request[0].upper()
+    if wanted[:1] == b"-" or actual[:1] == b"-":
+        return False
+    if name in _TIMES and wanted[:1] == actual[:1] == b":":
+        return abs(kt.value_of(wanted) - kt.value_of(actual)) <= _TIMES[name] and kt.value_of(wanted) >= 0
+    if name in _UNORDERED and wanted[:1] == actual[:1]:
+        return sorted(kt.value_of(wanted)) == sorted(kt.value_of(actual))
+    return False
+
+
+def complete_scan(client, request, reply):
+    """A SCAN that did not end in one call is carried on, so that the whole answers can be compared."""
+    if request[0].upper() != b"SCAN" or reply[:1] != b"*":
+        return reply
+    cursor, keys = kt.value_of(reply)
+    for _ in range(100000):
+        if cursor == b"0":
+            return b"SCAN " + repr(sorted(set(keys))).encode()
+        cursor, more = client.value(request[0], cursor, *request[2:])
+        keys += more
+    return b"SCAN without an end"
+
+
+def replies_of(client, requests):
+    """One reply a request. SCANs are sent alone, everything else in pipelines."""
+    replies, pipeline = [], []
+    for request in requests:
+        if request[0].upper() == b"SCAN":
+            replies += client.pipeline(pipeline)
+            pipeline = []
+            replies.append(complete_scan(client, request, client.call(*request)))
+        else:
+            pipeline.append(request)
+    return replies + client.pipeline(pipeline)
+
+
+class Comparison:
+    """Two servers and the protocol to talk to them."""
+
+    def __init__(self, reference_port, target_port, resp=2):
+        self.ports = (reference_port, target_port)
+        self.resp = resp
+
+    def _connect(self):
+        clients = [kt.Client(port, timeout=60.0) for port in self.ports]
+        for client in clients:
+            if self.resp == 3:
+                client.call("HELLO", "3")
+            client.call("FLUSHALL")
+        return clients
+
+    def first_difference(self, requests):
+        """(index, wanted, actual) of the first request that is answered differently, starting empty; or None."""
+        clients = self._connect()
+        try:
+            for start in range(0, len(requests), BATCH):
+                batch = requests[start:start + BATCH]
+                wanted, actual = (replies_of(client, batch) for client in clients)
+                for i, (request, *pair) in enumerate(zip(batch, wanted, actual)):
+                    if not is_same(request, *pair):
+                        return (start + i, *pair)
+        finally:
+            for client in clients:
+                client.close()
+        return None
+
+    def minimise(self, requests):
+        """Leaves out what is not needed for the last request to be answered differently."""
+        kept, size = list(requests), max(1, len(requests) // 2)
+        attempts = 0
+        while attempts < _MOST_ATTEMPTS:
+            at, shrunk = 0, False
+            while at < len(kept) - 1 and attempts < _MOST_ATTEMPTS:
+                attempts += 1
+                candidate = kept[:at] + kept[min(at + size, len(kept) - 1):]
+                found = self.first_difference(candidate)
+                if found is not None and candidate[found[0]][0] == requests[-1][0]:
+                    kept, shrunk = candidate[:found[0] + 1], True
+                else:
+                    at += size
+            if size == 1 and not shrunk:
+                break
+            size = max(1, size // 2)
+        return kept
+
+    def run(self, generator, commands):
+        """Compares that many requests; None, or a text that describes the first difference."""
+        clients, history = self._connect(), []
+        try:
+            for done in range(0, commands, BATCH):
+                batch = [generator.request() for _ in range(min(BATCH, commands - done))]
+                wanted, actual = (replies_of(client, batch) for client in clients)
+                for i, (request, *pair) in enumerate(zip(batch, wanted, actual)):
+                    if not is_same(request, *pair):
+                        return self._describe(history + batch[:i + 1], *pair)
+                history += batch
+        finally:
+            for client in clients:
+                client.close()
+        return None
+
+    def _describe(self, requests, wanted, actual):
+        script = self.minimise(requests)
+        found = self.first_difference(script)
+        if found is None:  # it does not show again from an empty start: show what was seen
+            script = requests[-20:]
+        else:
+            _, wanted, actual = found
+        lines = [" ".join(shown(argument) for argument in request) for request in script]
+        return "\n".join([f"RESP{self.resp}, request {len(requests)}:", *lines,
+                          f"redis-server: {shown(wanted, 500)}", f"keyway:       {shown(actual, 500)}"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reference", type=int, required=True, help="port of redis-server")
+    parser.add_argument("--target", type=int, required=True, help="port of a shard or a proxy")
+    parser.add_argument("--commands", type=int, default=1000000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resp", type=int, choices=(2, 3), default=2)
+    parser.add_argument("--one-slot", action="store_true", help="all keys in one slot")
+    parser.add_argument("--no-databases", action="store_true", help="no SELECT, MOVE, SWAPDB, COPY DB")
+    options = parser.parse_args()
+    generator = Generator(options.seed, options.one_slot, not options.no_databases)
+    difference = Comparison(options.reference, options.target, options.resp).run(generator, options.commands)
+    if difference:
+        print(f"seed {options.seed}: {difference}")
+        return 1
+    print(f"{options.commands} requests, seed {options.seed}, RESP{options.resp}: no difference")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
