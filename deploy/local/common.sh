@@ -26,7 +26,7 @@ pid_of() {
 started() {
   local file
   for file in "$dir"/run/*.pid; do
-    [[ -e $file ]] && basename "$file" .pid
+    [[ ! -e $file ]] || basename "$file" .pid
   done
 }
 
