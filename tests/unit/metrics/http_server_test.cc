@@ -286,7 +286,6 @@ TEST_F(HttpServerTest, CutsOffSlowRequests) {
   EXPECT_TRUE(IsStatus(received, 408)) << received;
   EXPECT_TRUE(IsStatus(body_received, 408)) << body_received;
   EXPECT_EQ("", silent_received);
-  EXPECT_LT(sent, request.size());
 }
 
 TEST_F(HttpServerTest, ClosesIdleConnections) {

@@ -1,0 +1,457 @@
+#include "shard/cluster/cluster_commands.h"
+
+#include <strings.h>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/net/address.h"
+#include "common/resp/number.h"
+#include "common/slot/slot.h"
+#include "shard/cluster/cluster.h"
+#include "shard/cluster/describe.h"
+#include "shard/cluster/gossip/engine.h"
+#include "shard/cluster/views.h"
+#include "shard/server/command_context.h"
+#include "shard/server/handler_table.h"
+
+namespace keyway::shard::cluster {
+
+using gossip::Engine;
+using gossip::Node;
+
+namespace {
+
+using Arguments = std::span<const std::string_view>;
+
+constexpr int64_t kBusPortOffset = 10000;
+constexpr int64_t kMaxPort = 65535;
+
+constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
+constexpr std::string_view kBadSlot = "ERR Invalid or out of range slot";
+
+bool Is(std::string_view argument, std::string_view word) {
+  return argument.size() == word.size() &&
+         strncasecmp(argument.data(), word.data(), word.size()) == 0;
+}
+
+void ReplySyntax(std::string_view subcommand, resp::ReplyWriter& reply) {
+  reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
+              std::string(subcommand.substr(0, 128)) + "'. Try CLUSTER HELP.");
+}
+
+std::optional<int> ParseSlot(std::string_view text, resp::ReplyWriter& reply) {
+  int64_t slot = 0;
+  if (!resp::ParseLength(text, &slot) || slot < 0 || slot >= kSlotCount) {
+    reply.Error(kBadSlot);
+    return std::nullopt;
+  }
+  return static_cast<int>(slot);
+}
+
+std::optional<int64_t> ParseInteger(std::string_view text, resp::ReplyWriter& reply) {
+  int64_t value = 0;
+  if (resp::ParseLength(text, &value)) return value;
+  reply.Error(kNotAnInteger);
+  return std::nullopt;
+}
+
+Node* FindNode(Engine& engine, std::string_view text, resp::ReplyWriter& reply) {
+  const auto id = NodeId::Parse(text);
+  Node* node = id ? engine.table().Find(*id) : nullptr;
+  if (node == nullptr) reply.Error("ERR Unknown node " + std::string(text));
+  return node;
+}
+
+// --- Slots of this node ---------------------------------------------------------------------
+
+// Adds a range to `slots` if each of its slots is free, or owned, as wanted.
+bool CollectRange(const Engine& engine, int first, int last, bool want_owned, SlotSet* slots,
+                  resp::ReplyWriter& reply) {
+  for (int slot = first; slot <= last; ++slot) {
+    const bool owned = engine.table().Owner(slot) != nullptr;
+    if (owned != want_owned) {
+      reply.Error("ERR Slot " + std::to_string(slot) +
+                  (want_owned ? " is already unassigned" : " is already busy"));
+      return false;
+    }
+    if (slots->test(static_cast<size_t>(slot))) {
+      reply.Error("ERR Slot " + std::to_string(slot) + " specified multiple times");
+      return false;
+    }
+    slots->set(static_cast<size_t>(slot));
+  }
+  return true;
+}
+
+void ChangeSlots(Engine& engine, const SlotSet& slots, bool add, resp::ReplyWriter& reply) {
+  if (add) {
+    engine.AddSlots(slots);
+  } else {
+    engine.RemoveSlots(slots);
+  }
+  reply.Ok();
+}
+
+void ChangeListedSlots(Cluster& cluster, Arguments args, bool add, resp::ReplyWriter& reply) {
+  SlotSet slots;
+  std::vector<int> numbers;
+  for (std::string_view text : args.subspan(2)) {
+    const auto slot = ParseSlot(text, reply);
+    if (!slot) return;
+    numbers.push_back(*slot);
+  }
+  for (int slot : numbers) {
+    if (!CollectRange(cluster.engine(), slot, slot, !add, &slots, reply)) return;
+  }
+  ChangeSlots(cluster.engine(), slots, add, reply);
+}
+
+void ChangeSlotRanges(Cluster& cluster, Arguments args, bool add, resp::ReplyWriter& reply) {
+  if (args.size() % 2 == 1) {
+    reply.Error(std::string("ERR wrong number of arguments for 'cluster|") +
+                (add ? "addslotsrange" : "delslotsrange") + "' command");
+    return;
+  }
+  SlotSet slots;
+  for (size_t i = 2; i < args.size(); i += 2) {
+    const auto first = ParseSlot(args[i], reply);
+    if (!first) return;
+    const auto last = ParseSlot(args[i + 1], reply);
+    if (!last) return;
+    if (*first > *last) {
+      reply.Error("ERR start slot number " + std::to_string(*first) +
+                  " is greater than end slot number " + std::to_string(*last));
+      return;
+    }
+    if (!CollectRange(cluster.engine(), *first, *last, !add, &slots, reply)) return;
+  }
+  ChangeSlots(cluster.engine(), slots, add, reply);
+}
+
+void AddSlots(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  ChangeListedSlots(cluster, args, true, reply);
+}
+void DelSlots(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  ChangeListedSlots(cluster, args, false, reply);
+}
+void AddSlotsRange(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  ChangeSlotRanges(cluster, args, true, reply);
+}
+void DelSlotsRange(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  ChangeSlotRanges(cluster, args, false, reply);
+}
+
+void FlushSlots(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  if (cluster.keys().KeyCount() != 0) {
+    reply.Error("ERR DB must be empty to perform CLUSTER FLUSHSLOTS.");
+    return;
+  }
+  const SlotSet mine = cluster.OwnSlots();
+  cluster.engine().RemoveSlots(mine);
+  reply.Ok();
+}
+
+// --- Keys of slots --------------------------------------------------------------------------
+
+void KeySlotOf(Cluster&, Arguments args, resp::ReplyWriter& reply) {
+  reply.Integer(KeySlot(args[2]));
+}
+
+void CountKeysInSlot(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  const auto slot = ParseInteger(args[2], reply);
+  if (!slot) return;
+  if (*slot < 0 || *slot >= kSlotCount) {
+    reply.Error("ERR Invalid slot");
+    return;
+  }
+  reply.Integer(static_cast<int64_t>(cluster.keys().CountInSlot(static_cast<Slot>(*slot))));
+}
+
+void GetKeysInSlot(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  const auto slot = ParseInteger(args[2], reply);
+  if (!slot) return;
+  const auto limit = ParseInteger(args[3], reply);
+  if (!limit) return;
+  if (*slot < 0 || *slot >= kSlotCount || *limit < 0) {
+    reply.Error("ERR Invalid slot or number of keys");
+    return;
+  }
+  const auto place = reply.BeginDeferred();
+  size_t count = 0;
+  cluster.keys().VisitSlot(static_cast<Slot>(*slot), static_cast<size_t>(*limit),
+                           [&](std::string_view key) {
+                             reply.Bulk(key);
+                             ++count;
+                           });
+  reply.EndDeferredArray(place, count);
+}
+
+// --- Nodes ----------------------------------------------------------------------------------
+
+void Meet(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  if (args.size() > 5) {
+    ReplySyntax(args[1], reply);
+    return;
+  }
+  int64_t port = 0;
+  if (!resp::ParseLength(args[3], &port)) {
+    reply.Error("ERR Invalid TCP base port specified: " + std::string(args[3]));
+    return;
+  }
+  int64_t bus_port = port + kBusPortOffset;
+  if (args.size() == 5 && !resp::ParseLength(args[4], &bus_port)) {
+    reply.Error("ERR Invalid TCP bus port specified: " + std::string(args[4]));
+    return;
+  }
+  const auto valid = [](int64_t number) { return number > 0 && number <= kMaxPort; };
+  sockaddr_storage address;
+  if (!valid(port) || !valid(bus_port) ||
+      !net::ToSockaddr({std::string(args[2]), static_cast<uint16_t>(port)}, &address)) {
+    reply.Error("ERR Invalid node address specified: " + std::string(args[2]) + ":" +
+                std::string(args[3]));
+    return;
+  }
+  // In the one form that every node writes it in.
+  const std::string ip = net::FromSockaddr(reinterpret_cast<const sockaddr*>(&address)).host;
+  const Status status =
+      cluster.engine().Meet(ip, static_cast<uint16_t>(port), static_cast<uint16_t>(bus_port));
+  if (!status.ok()) {
+    reply.Error("ERR " + status.error().message);
+    return;
+  }
+  reply.Ok();
+}
+
+void Forget(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  Engine& engine = cluster.engine();
+  Node* node = FindNode(engine, args[2], reply);
+  if (node == nullptr) return;
+  const Node& me = engine.table().myself();
+  if (node == &me) {
+    reply.Error("ERR I tried hard but I can't forget myself...");
+  } else if (me.is_replica() && me.primary == node) {
+    reply.Error("ERR Can't forget my master!");
+  } else {
+    engine.Forget(*node);
+    reply.Ok();
+  }
+}
+
+void Reset(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  if (args.size() > 3) {
+    ReplySyntax(args[1], reply);
+    return;
+  }
+  bool hard = false;
+  if (args.size() == 3) {
+    hard = Is(args[2], "hard");
+    if (!hard && !Is(args[2], "soft")) {
+      reply.Error("ERR syntax error");
+      return;
+    }
+  }
+  if (cluster.engine().table().myself().is_primary() && cluster.keys().KeyCount() != 0) {
+    reply.Error("ERR CLUSTER RESET can't be called with master nodes containing keys");
+    return;
+  }
+  cluster.engine().Reset(hard);
+  reply.Ok();
+}
+
+void Replicas(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  Engine& engine = cluster.engine();
+  const Node* node = FindNode(engine, args[2], reply);
+  if (node == nullptr) return;
+  if (node->is_replica()) {
+    reply.Error("ERR The specified node is not a master");
+    return;
+  }
+  reply.ArrayHeader(node->replicas.size());
+  for (const Node* replica : node->replicas) {
+    reply.Bulk(DescribeNode(engine.table(), *replica, engine.clock()));
+  }
+}
+
+void CountFailureReports(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  Node* node = FindNode(cluster.engine(), args[2], reply);
+  if (node == nullptr) return;
+  reply.Integer(static_cast<int64_t>(cluster.engine().failures().ValidReports(*node)));
+}
+
+// --- Epochs ---------------------------------------------------------------------------------
+
+void SetConfigEpoch(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  const auto epoch = ParseInteger(args[2], reply);
+  if (!epoch) return;
+  Engine& engine = cluster.engine();
+  if (*epoch < 0) {
+    reply.Error("ERR Invalid config epoch specified: " + std::to_string(*epoch));
+  } else if (engine.table().size() > 1) {
+    reply.Error(
+        "ERR The user can assign a config epoch only when the node does not know any other node.");
+  } else if (engine.table().myself().config_epoch != 0) {
+    reply.Error("ERR Node config epoch is already non-zero");
+  } else {
+    engine.SetConfigEpoch(static_cast<uint64_t>(*epoch));
+    reply.Ok();
+  }
+}
+
+void BumpEpoch(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  const bool bumped = cluster.engine().BumpEpoch();
+  const uint64_t epoch = cluster.engine().table().myself().config_epoch;
+  reply.Simple((bumped ? "BUMPED " : "STILL ") + std::to_string(epoch));
+}
+
+// --- Views ----------------------------------------------------------------------------------
+
+void Info(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  reply.Verbatim("txt", ClusterInfoText(cluster.engine()));
+}
+void Nodes(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  reply.Verbatim("txt", DescribeNodes(cluster.engine().table(), cluster.engine().clock()));
+}
+void Slots(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  ReplySlots(cluster.engine(), reply);
+}
+void Shards(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  ReplyShards(cluster.engine(), reply);
+}
+void Links(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  ReplyLinks(cluster.engine(), reply);
+}
+void MyId(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  reply.Bulk(cluster.MyId());
+}
+
+void SaveConfig(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
+  const Status status = cluster.SaveConfig();
+  if (status.ok()) {
+    reply.Ok();
+  } else {
+    reply.Error("ERR error saving the cluster node config: " + status.error().message);
+  }
+}
+
+void Help(Cluster&, Arguments, resp::ReplyWriter& reply) {
+  constexpr auto kLines = std::to_array<std::string_view>({
+      "CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+      "ADDSLOTS <slot> [<slot> ...]",
+      "    Assign slots to current node.",
+      "ADDSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]",
+      "    Assign slots which are between <start-slot> and <end-slot> to current node.",
+      "BUMPEPOCH",
+      "    Advance the cluster config epoch.",
+      "COUNT-FAILURE-REPORTS <node-id>",
+      "    Return number of failure reports for <node-id>.",
+      "COUNTKEYSINSLOT <slot>",
+      "    Return the number of keys in <slot>.",
+      "DELSLOTS <slot> [<slot> ...]",
+      "    Delete slots information from current node.",
+      "DELSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]",
+      "    Delete slots information which are between <start-slot> and <end-slot> from current "
+      "node.",
+      "FORGET <node-id>",
+      "    Remove a node from the cluster.",
+      "GETKEYSINSLOT <slot> <count>",
+      "    Return key names stored by current node in a slot.",
+      "FLUSHSLOTS",
+      "    Delete current node own slots information.",
+      "INFO",
+      "    Return information about the cluster.",
+      "KEYSLOT <key>",
+      "    Return the hash slot for <key>.",
+      "MEET <ip> <port> [<bus-port>]",
+      "    Connect nodes into a working cluster.",
+      "MYID",
+      "    Return the node id.",
+      "NODES",
+      "    Return cluster configuration seen by node. Output format:",
+      "    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...",
+      "RESET [HARD|SOFT]",
+      "    Reset current node (default: soft).",
+      "SET-CONFIG-EPOCH <epoch>",
+      "    Set config epoch of current node.",
+      "REPLICAS <node-id>",
+      "    Return <node-id> replicas.",
+      "SAVECONFIG",
+      "    Force saving cluster configuration on disk.",
+      "SLOTS",
+      "    Return information about slots range mappings. Each range is made of:",
+      "    start, end, master and replicas IP addresses, ports and ids",
+      "SHARDS",
+      "    Return information about slot range mappings and the nodes associated with them.",
+      "LINKS",
+      "    Return information about all network links between this node and its peers.",
+      "    Output format is an array where each array element is a map containing attributes of a "
+      "link",
+      "HELP",
+      "    Prints this help.",
+  });
+  reply.ArrayHeader(kLines.size());
+  for (std::string_view line : kLines) reply.Simple(line);
+}
+
+// --- Table ----------------------------------------------------------------------------------
+
+using Subcommand = void (*)(Cluster& cluster, Arguments args, resp::ReplyWriter& reply);
+
+struct Row {
+  std::string_view name;
+  Subcommand execute;
+};
+
+constexpr std::array kSubcommands = {
+    Row{"addslots", AddSlots},
+    Row{"addslotsrange", AddSlotsRange},
+    Row{"bumpepoch", BumpEpoch},
+    Row{"count-failure-reports", CountFailureReports},
+    Row{"countkeysinslot", CountKeysInSlot},
+    Row{"delslots", DelSlots},
+    Row{"delslotsrange", DelSlotsRange},
+    Row{"flushslots", FlushSlots},
+    Row{"forget", Forget},
+    Row{"getkeysinslot", GetKeysInSlot},
+    Row{"help", Help},
+    Row{"info", Info},
+    Row{"keyslot", KeySlotOf},
+    Row{"links", Links},
+    Row{"meet", Meet},
+    Row{"myid", MyId},
+    Row{"nodes", Nodes},
+    Row{"replicas", Replicas},
+    Row{"reset", Reset},
+    Row{"saveconfig", SaveConfig},
+    Row{"set-config-epoch", SetConfigEpoch},
+    Row{"shards", Shards},
+    Row{"slaves", Replicas},
+    Row{"slots", Slots},
+};
+
+void Handle(CommandContext& context) {
+  if (context.services.cluster == nullptr) {
+    context.reply.Error("ERR This instance has cluster support disabled");
+    return;
+  }
+  (void)ExecuteCluster(*context.services.cluster, context.args, context.reply);
+}
+
+}  // namespace
+
+bool ExecuteCluster(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
+  for (const Row& row : kSubcommands) {
+    if (!Is(args[1], row.name)) continue;
+    row.execute(cluster, args, reply);
+    return true;
+  }
+  return false;
+}
+
+void RegisterCluster(HandlerTable& handlers) {
+  for (const Row& row : kSubcommands) handlers.Register("cluster|" + std::string(row.name), Handle);
+}
+
+}  // namespace keyway::shard::cluster

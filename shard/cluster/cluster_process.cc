@@ -1,0 +1,164 @@
+#include "shard/cluster/cluster_process.h"
+
+#include <numeric>
+#include <utility>
+
+#include "common/log/log.h"
+
+namespace keyway::shard::cluster {
+namespace {
+
+Expected<gossip::NodeTable> LoadOrCreate(const NodesFile& file, const Clock& clock,
+                                         Random& random) {
+  auto text = file.Read();
+  if (!text.ok()) return text.error();
+  if (text->empty()) {
+    gossip::NodeTable table(*NodeId::Parse(random.Hex(NodeId::kLength)), clock.MonotonicMillis());
+    KEYWAY_NOTICE() << "No cluster configuration found, I'm " << table.myself().id;
+    return table;
+  }
+  auto table = ParseNodesFile(*text, clock);
+  if (!table.ok()) {
+    return Error{"Unrecoverable error: corrupted cluster config file: " + table.error().message +
+                 "."};
+  }
+  KEYWAY_NOTICE() << "Node configuration loaded, I'm " << table->myself().id;
+  return table;
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<ClusterProcess>> ClusterProcess::Start(net::EventLoop& loop,
+                                                                const Clock& clock, Random& random,
+                                                                const ClusterOptions& options,
+                                                                gossip::SlotKeys& keys) {
+  auto file = NodesFile::Open(options.config_file);
+  if (!file.ok()) return file.error();
+  auto table = LoadOrCreate(**file, clock, random);
+  if (!table.ok()) return table.error();
+  std::unique_ptr<ClusterProcess> process(
+      new ClusterProcess(loop, clock, random, options, keys, std::move(*table), std::move(*file)));
+  if (Status status = process->SaveConfig(); !status.ok()) return status.error();
+  if (Status status = process->links_.Listen(); !status.ok()) return status.error();
+  process->timer_.Start(gossip::Heartbeat::kTickMs, gossip::Heartbeat::kTickMs);
+  return process;
+}
+
+ClusterProcess::ClusterProcess(net::EventLoop& loop, const Clock& clock, Random& random,
+                               const ClusterOptions& options, gossip::SlotKeys& keys,
+                               gossip::NodeTable table, std::unique_ptr<NodesFile> file)
+    : loop_(loop),
+      clock_(clock),
+      keys_(keys),
+      options_(options),
+      file_(std::move(file)),
+      links_(loop, options_, *this),
+      engine_(std::move(table), options_, clock, random, links_, *this, keys),
+      redirects_(engine_.table(), engine_.state(), options_, keys),
+      timer_(loop, [this] { OnTimer(); }) {}
+
+ClusterProcess::~ClusterProcess() = default;
+
+void ClusterProcess::SetOptions(const ClusterOptions& options) {
+  options_ = options;
+  engine_.ApplyOptions();
+}
+
+const std::string& ClusterProcess::MyId() const {
+  const NodeId& id = engine_.table().myself().id;
+  if (my_id_ != id.view()) my_id_ = id.ToString();
+  return my_id_;
+}
+
+ClusterSummary ClusterProcess::Summary() const {
+  const gossip::NodeTable& table = engine_.table();
+  const gossip::BusStats& stats = engine_.stats();
+  ClusterSummary summary;
+  summary.ok = engine_.state().ok();
+  const SlotCounts slots = CountSlots(table);
+  summary.slots_assigned = slots.assigned;
+  summary.slots_ok = slots.ok;
+  summary.slots_pfail = slots.pfail;
+  summary.slots_fail = slots.fail;
+  summary.known_nodes = static_cast<int>(table.size());
+  summary.size = engine_.state().size();
+  summary.current_epoch = table.current_epoch;
+  const gossip::Node& me = table.myself();
+  summary.my_epoch =
+      me.is_replica() && me.primary != nullptr ? me.primary->config_epoch : me.config_epoch;
+  summary.messages_sent = std::accumulate(stats.sent.begin(), stats.sent.end(), uint64_t{0});
+  summary.messages_received =
+      std::accumulate(stats.received.begin(), stats.received.end(), uint64_t{0});
+  for (size_t cause = 0; cause < stats.dropped.size(); ++cause) {
+    summary.messages_dropped += stats.dropped[cause];
+    summary.dropped_by_cause.emplace_back(bus::CauseName(static_cast<bus::DropCause>(cause)),
+                                          stats.dropped[cause]);
+  }
+  for (const gossip::Node* node : table.nodes()) {
+    for (const gossip::LinkId link : {node->outbound, node->inbound}) {
+      if (link == gossip::kNoLink) continue;
+      ++summary.links;
+      summary.link_memory += links_.QueueMemory(link);
+    }
+  }
+  return summary;
+}
+
+Status ClusterProcess::SaveConfig() {
+  return file_->Write(FormatNodesFile(engine_.table(), clock_));
+}
+
+void ClusterProcess::Shutdown() {
+  if (std::exchange(shut_down_, true)) return;
+  timer_.Stop();
+  links_.Shutdown();
+  const Status saved = SaveConfig();
+  if (!saved.ok()) KEYWAY_WARNING() << "Cannot save the cluster config: " << saved.error().message;
+}
+
+void ClusterProcess::OnDropped(gossip::LinkId link, bus::DropCause cause) {
+  engine_.OnDropped(cause);
+  KEYWAY_DEBUG() << "Dropped a message from " << links_.PeerIp(link) << ": "
+                 << bus::CauseName(cause);
+}
+
+void ClusterProcess::OnClosed(gossip::LinkId link, std::string_view why) {
+  if (const auto* entry = engine_.links().Find(link); entry != nullptr && entry->node != nullptr) {
+    const gossip::Node& node = *entry->node;
+    KEYWAY_DEBUG() << (entry->inbound ? "Inbound" : "Outbound") << " link of node " << node.id
+                   << " at " << node.ip << ":" << node.bus_port << " closed: " << why;
+  }
+  engine_.OnClosed(link);
+}
+
+void ClusterProcess::AtEndOfPass(void (ClusterProcess::*method)()) {
+  loop_.AtEndOfPass([this, method, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) (this->*method)();
+  });
+}
+
+// Not before what has arrived is read: after a pause of the process, the answers that wait in the
+// sockets show that nobody has failed.
+void ClusterProcess::OnTimer() {
+  if (std::exchange(tick_scheduled_, true)) return;
+  AtEndOfPass(&ClusterProcess::TickAndFinish);
+}
+
+void ClusterProcess::TickAndFinish() {
+  tick_scheduled_ = false;
+  if (shut_down_) return;
+  engine_.Tick();
+  Finish();
+}
+
+void ClusterProcess::WorkIsDue() {
+  if (std::exchange(finish_scheduled_, true)) return;
+  AtEndOfPass(&ClusterProcess::Finish);
+}
+
+void ClusterProcess::Finish() {
+  finish_scheduled_ = false;
+  if (!shut_down_) engine_.FinishPass();
+}
+
+}  // namespace keyway::shard::cluster

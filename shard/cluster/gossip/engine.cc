@@ -1,0 +1,142 @@
+#include "shard/cluster/gossip/engine.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/log/log.h"
+
+namespace keyway::shard::cluster::gossip {
+
+Engine::Engine(NodeTable table, const ClusterOptions& options, const Clock& clock, Random& random,
+               Transport& transport, Host& host, SlotKeys& keys)
+    : table_(std::move(table)),
+      options_(options),
+      clock_(clock),
+      random_(random),
+      host_(host),
+      pending_([&host] { host.WorkIsDue(); }),
+      links_(transport),
+      messenger_(table_, links_, options, state_, stats_, clock, random),
+      failures_(table_, options, state_, messenger_, pending_, clock),
+      claims_(table_, messenger_, pending_, keys),
+      voter_(table_, messenger_, host, options, clock),
+      handler_(table_, links_, messenger_, failures_, claims_, voter_, blacklist_, pending_,
+               options, stats_, clock, random),
+      heartbeat_(table_, links_, messenger_, failures_, options, stats_, clock, random) {
+  ApplyOptions();
+}
+
+void Engine::ApplyOptions() {
+  Node& me = table_.myself();
+  const auto no_failover = static_cast<uint16_t>(options_.no_failover ? kNoFailover : 0);
+  me.flags = static_cast<uint16_t>((me.flags & ~kNoFailover) | no_failover);
+  if (!options_.announce_ip.empty()) me.ip = options_.announce_ip;
+  me.port = options_.AnnouncedPort();
+  me.bus_port = options_.AnnouncedBusPort();
+  me.hostname = options_.announce_hostname;
+  pending_.SaveAndUpdateState();
+}
+
+void Engine::Tick() {
+  heartbeat_.Tick();
+  if (!state_.ok()) pending_.UpdateState();
+  if (save_failed_) pending_.Save();
+}
+
+void Engine::FinishPass() {
+  if (pending_.TakeUpdateState()) {
+    // Not final: Tick asks again, as the state is not ok then.
+    (void)state_.Update(table_, options_, clock_.MonotonicMillis());
+  }
+  if (!pending_.TakeSave()) return;
+  const Status saved = host_.SaveConfig();
+  if (!saved.ok() && !save_failed_) {
+    KEYWAY_WARNING() << "Cannot update cluster config file, will try again: "
+                     << saved.error().message;
+  }
+  save_failed_ = !saved.ok();
+}
+
+void Engine::OnConnected(LinkId link) {
+  const LinkTable::Link* entry = links_.Find(link);
+  if (entry != nullptr && !entry->inbound) heartbeat_.OnConnected(*entry->node);
+}
+
+Status Engine::Meet(const std::string& ip, uint16_t port, uint16_t bus_port) {
+  for (const Node* node : table_.nodes()) {
+    if (node->is(kHandshake) && node->ip == ip && node->port == port &&
+        node->bus_port == bus_port) {
+      return {};
+    }
+  }
+  if (table_.full()) return Error{"too many nodes"};
+  const auto id = NodeId::Parse(random_.Hex(NodeId::kLength));
+  Node& node = table_.Add(*id, kHandshake | kMeet, clock_.MonotonicMillis());
+  node.ip = ip;
+  node.port = port;
+  node.bus_port = bus_port;
+  return {};
+}
+
+void Engine::AddSlots(const SlotSet& slots) {
+  for (size_t slot = slots._Find_first(); slot < kSlotCount; slot = slots._Find_next(slot)) {
+    table_.SetImportingFrom(static_cast<int>(slot), nullptr);
+    table_.AddSlot(table_.myself(), static_cast<int>(slot));
+  }
+  pending_.SaveAndUpdateState();
+}
+
+void Engine::RemoveSlots(const SlotSet& slots) {
+  for (size_t slot = slots._Find_first(); slot < kSlotCount; slot = slots._Find_next(slot)) {
+    table_.RemoveSlot(static_cast<int>(slot));
+  }
+  pending_.SaveAndUpdateState();
+}
+
+void Engine::SetConfigEpoch(uint64_t epoch) {
+  table_.myself().config_epoch = epoch;
+  KEYWAY_WARNING() << "configEpoch set to " << epoch << " via CLUSTER SET-CONFIG-EPOCH";
+  table_.current_epoch = std::max(table_.current_epoch, epoch);
+  pending_.SaveAndUpdateState();
+}
+
+bool Engine::BumpEpoch() {
+  Node& me = table_.myself();
+  if (me.config_epoch != 0 && me.config_epoch == table_.MaxEpoch()) return false;
+  me.config_epoch = table_.current_epoch = table_.MaxEpoch() + 1;
+  pending_.Save();
+  KEYWAY_WARNING() << "New configEpoch set to " << me.config_epoch;
+  return true;
+}
+
+void Engine::Forget(Node& node) {
+  blacklist_.Add(node.id, clock_.MonotonicMillis());
+  links_.CloseBoth(node);
+  table_.Remove(node);
+  pending_.SaveAndUpdateState();
+}
+
+void Engine::Reset(bool hard) {
+  Node& me = table_.myself();
+  table_.MakePrimary(me);
+  table_.CloseAllMigrations();
+  const std::vector<Node*> all = table_.nodes();
+  for (Node* node : all) {
+    table_.RemoveAllSlots(*node);
+    if (node == &me) continue;
+    links_.CloseBoth(*node);
+    table_.Remove(*node);
+  }
+  if (hard) {
+    table_.current_epoch = 0;
+    table_.last_vote_epoch = 0;
+    me.config_epoch = 0;
+    KEYWAY_WARNING() << "configEpoch set to 0 via CLUSTER RESET HARD";
+    table_.Rename(me, *NodeId::Parse(random_.Hex(NodeId::kLength)));
+    KEYWAY_NOTICE() << "Node hard reset, now I'm " << me.id;
+  }
+  pending_.SaveAndUpdateState();
+}
+
+}  // namespace keyway::shard::cluster::gossip
