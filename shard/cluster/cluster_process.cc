@@ -60,7 +60,10 @@ ClusterProcess::ClusterProcess(net::EventLoop& loop, const Clock& clock, Random&
 ClusterProcess::~ClusterProcess() = default;
 
 void ClusterProcess::SetOptions(const ClusterOptions& options) {
+  // The bus goes on listening where it does, also when `port` changes.
+  const uint16_t bus_port = options_.bus_port;
   options_ = options;
+  options_.bus_port = bus_port;
   engine_.ApplyOptions();
 }
 

@@ -63,8 +63,8 @@ std::string_view ReadText(std::string_view bytes, size_t at, size_t room) {
   return field.substr(0, field.find('\0'));
 }
 
-// libstdc++ keeps bit n in bit n % 64 of word n / 64: on a little-endian machine, that is the bitmap
-// of the wire. The recorded messages in the tests prove it.
+// libstdc++ keeps bit n in bit n % 64 of word n / 64: on a little-endian machine, that is the
+// bitmap of the wire. The recorded messages in the tests prove it.
 static_assert(sizeof(SlotSet) == kSlotsBytes && std::is_trivially_copyable_v<SlotSet> &&
               std::endian::native == std::endian::little);
 

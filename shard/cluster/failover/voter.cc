@@ -55,7 +55,7 @@ void Voter::OnRequest(Node& candidate, const bus::Message& request) {
   }
   messenger_.SendFailoverAck(candidate);
   KEYWAY_WARNING() << "Failover auth granted to " << candidate.id << " for epoch "
-                  << table_.current_epoch;
+                   << table_.current_epoch;
 }
 
 }  // namespace keyway::shard::cluster::failover

@@ -31,7 +31,12 @@ void Engine::ApplyOptions() {
   Node& me = table_.myself();
   const auto no_failover = static_cast<uint16_t>(options_.no_failover ? kNoFailover : 0);
   me.flags = static_cast<uint16_t>((me.flags & ~kNoFailover) | no_failover);
-  if (!options_.announce_ip.empty()) me.ip = options_.announce_ip;
+  if (!options_.announce_ip.empty()) {
+    me.ip = options_.announce_ip;
+  } else if (ip_announced_) {
+    me.ip.clear();  // found out anew from the next ping
+  }
+  ip_announced_ = !options_.announce_ip.empty();
   me.port = options_.AnnouncedPort();
   me.bus_port = options_.AnnouncedBusPort();
   me.hostname = options_.announce_hostname;

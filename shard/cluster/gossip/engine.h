@@ -93,6 +93,7 @@ class Engine {
   MessageHandler handler_;
   Heartbeat heartbeat_;
   bool save_failed_ = false;
+  bool ip_announced_ = false;
 };
 
 }  // namespace keyway::shard::cluster::gossip

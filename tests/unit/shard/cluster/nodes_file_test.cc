@@ -32,8 +32,8 @@ constexpr const char* kRedisFile =
 class NodesFileTest : public testing::Test {
  protected:
   NodesFileTest() {
-    char folder[] = "/tmp/nodes-file-test-XXXXXX";
-    folder_ = mkdtemp(folder);
+    folder_ = testing::TempDir() + "nodes-file-test-XXXXXX";
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
     path_ = folder_ + "/nodes.conf";
   }
   ~NodesFileTest() override {

@@ -199,6 +199,12 @@ TEST_F(MembershipTest, AnnouncedAddress) {
   EXPECT_EQ(pong.ip, "192.0.2.1");
   EXPECT_EQ(pong.port, 1);
   EXPECT_EQ(pong.bus_port, 2);
+  // Without it, the address is found out again.
+  options_.announce_ip = "";
+  engine_->ApplyOptions();
+  EXPECT_EQ(me().ip, "");
+  Receive(From('a'));
+  EXPECT_EQ(me().ip, "10.0.0.1");
 }
 
 TEST_F(MembershipTest, ReplicasAreAttributedToTheirPrimary) {
