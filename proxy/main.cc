@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/process.h"
+#include "common/config/gflags_bridge.h"
 #include "common/config/memory_size.h"
 #include "common/log/log.h"
 #include "common/net/address.h"
@@ -237,7 +239,7 @@ int Main(int argc, char** argv) {
       "makes a Redis cluster look like one standalone Redis.\n"
       "  keyway-proxy --port 6379 --threads 2 --startup_nodes 127.0.0.1:7001,127.0.0.1:7002");
   gflags::SetVersionString(std::string(session::kRedisVersion));
-  gflags::ParseCommandLineFlags(&argc, &argv, true);
+  config::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true, "proxy/main.cc");
   FlagCheck check;
   if (argc > 1) {
     std::cerr << "keyway-proxy: '" << argv[1] << "' is no flag; see --help\n";
@@ -257,6 +259,8 @@ int Main(int argc, char** argv) {
     return 1;
   };
   if (Status status = log::Init(log_options); !status.ok()) return fail(status.error());
+  // As Redis: the end of the terminal that started it is not the end of the server.
+  std::signal(SIGHUP, SIG_IGN);
   if (Status status = RaiseLimits(&options); !status.ok()) return fail(status.error());
 
   Server server(options);

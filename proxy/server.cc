@@ -67,7 +67,6 @@ Status Server::Listen() {
                               .request_refresh = [this] { topology_->RequestRefresh(); }};
   for (int i = 0; i < options_.threads; ++i) {
     auto worker = std::make_unique<Worker>(worker_options, shared);
-    if (Status status = worker->Listen(); !status.ok()) return status;
     topology_->Subscribe(worker->loop(), [worker = worker.get()](topology::SlotMapPtr map) {
       worker->SetMap(std::move(map));
     });
@@ -84,6 +83,10 @@ Status Server::Listen() {
     if (!endpoint.ok()) return endpoint.error();
     endpoint_ = std::move(endpoint).value();
     KEYWAY_NOTICE() << "Metrics on http://" << net::ToString(endpoint_->local()) << "/metrics";
+  }
+  // Last: who can connect as a client finds everything else in place.
+  for (const auto& worker : workers_) {
+    if (Status status = worker->Listen(); !status.ok()) return status;
   }
   return {};
 }

@@ -13,9 +13,14 @@
 
 #include "common/config/split_words.h"
 
+DECLARE_bool(help);
+
 namespace keyway::config {
 
 namespace {
+
+// What the "file" of a directive's flag begins with.
+constexpr char kDirectiveFiles[] = "directives/";
 
 std::string WithUnderscores(std::string name) {
   for (char& c : name) c = c == '-' ? '_' : c;
@@ -46,7 +51,7 @@ void RegisterFlag(const Directive& directive, const std::string& name, std::stri
   text.name = WithUnderscores(name);
   text.directive = name;
   text.help = std::move(help);
-  text.group = "directives/" + directive.group + ".conf";
+  text.group = kDirectiveFiles + directive.group + ".conf";
   text.current = text.initial = directive.initial;
   gflags::FlagRegisterer(text.name.c_str(), text.help.c_str(), text.group.c_str(), &text.current,
                          &text.initial);
@@ -146,7 +151,7 @@ void ParseFlags(const ProgramInfo& program, const char* name, std::vector<std::s
   int argc = static_cast<int>(argv.size());
   argv.push_back(nullptr);
   char** pointer = argv.data();
-  gflags::ParseCommandLineFlags(&argc, &pointer, /*remove_flags=*/false);
+  ParseCommandLineFlags(&argc, &pointer, /*remove_flags=*/false, kDirectiveFiles);
 }
 
 std::string AbsolutePath(const std::string& path) {
@@ -163,6 +168,15 @@ std::string AbsolutePath(const std::string& path) {
 }
 
 }  // namespace
+
+void ParseCommandLineFlags(int* argc, char*** argv, bool remove_flags, const char* own_files) {
+  gflags::ParseCommandLineNonHelpFlags(argc, argv, remove_flags);
+  if (FLAGS_help) {
+    gflags::ShowUsageWithFlagsRestrict((*argv)[0], own_files);
+    std::exit(1);
+  }
+  gflags::HandleCommandLineHelpFlags();
+}
 
 void RegisterFlags(const Registry& registry) {
   for (const auto& directive : registry.directives()) {

@@ -24,6 +24,11 @@ struct ProgramInfo {
   std::string usage;    // first lines of --help
 };
 
+// gflags::ParseCommandLineFlags, but --help shows the program's own flags only, those defined in
+// files whose name holds `own_files`; --helpfull shows the libraries' too. Both end the process with
+// code 1, as redis-server does.
+void ParseCommandLineFlags(int* argc, char*** argv, bool remove_flags, const char* own_files);
+
 // Makes a flag of every directive. Call once a process, after all directives are added.
 void RegisterFlags(const Registry& registry);
 

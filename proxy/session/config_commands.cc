@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/base/glob.h"
+#include "common/command/help.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/session/session.h"
 
@@ -39,19 +40,8 @@ void Refuse(LocalCall& call) {
              "': a proxy is configured by its flags, a shard by CONFIG on its own port");
 }
 
-constexpr std::string_view kHelp[] = {
-    "GET <pattern>",
-    "    Return parameters matching the glob-like <pattern> and their values.",
-    "SET <directive> <value>",
-    "    Set the configuration <directive> to <value>.",
-    "RESETSTAT",
-    "    Reset statistics reported by the INFO command.",
-    "REWRITE",
-    "    Rewrite the configuration file.",
-};
-
 void Help(LocalCall& call) {
-  WriteHelp(call, kHelp);
+  WriteHelp(call, command::ConfigHelp());
 }
 
 }  // namespace

@@ -1,22 +1,18 @@
 // Lets the first replies of a pipeline wait a moment for the rest of them.
 //
-// A client that has sent many requests at once gets its replies from several shards, which answer
-// in different passes of the event loop. Written as they come, they would cost two or three writes,
-// the dearest thing a proxy does. So the output of a client that still has requests under way
-// waits: at most until the end of the next pass, and never longer than a millisecond.
+// A client that has sent many requests at once gets its replies from several shards, which answer in
+// different passes of the event loop. Written as they come, they would cost two or three writes, the
+// dearest thing a proxy does. So the output of a client that still has requests under way waits for
+// their replies, but no longer than a millisecond or so.
 #pragma once
 
-#include <cstdint>
-
 #include "common/net/event_loop.h"
-#include "common/net/stream.h"
 #include "proxy/execution/intrusive_list.h"
 
 namespace keyway::proxy::session {
 
 struct LateTag {};
 
-// A base of what writes to `stream`, which may change between calls.
 class LateWriter : private execution::ListLink<LateTag> {
  public:
   virtual ~LateWriter() = default;
@@ -35,21 +31,15 @@ class LateWriter : private execution::ListLink<LateTag> {
 
 class LateWrites {
  public:
-  explicit LateWrites(net::EventLoop& loop);
+  explicit LateWrites(net::EventLoop& loop) : timer_(loop, [this] { WriteAll(); }) {}
 
   // `writer` is not waiting yet. It may go away while it waits.
   void Add(LateWriter& writer);
 
  private:
-  using List = execution::IntrusiveList<LateWriter, LateTag>;
+  void WriteAll();
 
-  void OnEndOfPass();
-  static void Write(List* writers);
-
-  net::EventLoop& loop_;
-  List added_;    // in this pass
-  List waiting_;  // since the pass before
-  uint64_t pass_ = 0;
+  execution::IntrusiveList<LateWriter, LateTag> waiting_;
   net::Timer timer_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <glog/logging.h>
 
+#include "common/command/help.h"
 #include "proxy/session/session.h"
 
 namespace keyway::proxy::session {
@@ -12,9 +13,6 @@ namespace {
 
 char Lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-char Upper(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
 
 }  // namespace
@@ -80,13 +78,7 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
 }
 
 void WriteHelp(LocalCall& call, std::span<const std::string_view> lines) {
-  std::string name(call.command.container->spec->name);
-  std::transform(name.begin(), name.end(), name.begin(), Upper);
-  call.reply.ArrayHeader(lines.size() + 3);
-  call.reply.Simple(name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-  for (std::string_view line : lines) call.reply.Simple(line);
-  call.reply.Simple("HELP");
-  call.reply.Simple("    Prints this help.");
+  command::ReplyHelp(call.command.container->spec->name, lines, call.reply);
 }
 
 }  // namespace keyway::proxy::session

@@ -21,6 +21,8 @@ using routing::Plan;
 constexpr std::string_view kTooManyClients = "ERR max number of clients reached";
 constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
 constexpr uint64_t kFlushTimeoutMs = 10'000;
+constexpr size_t kFirstWindow = 64;
+constexpr size_t kReplyWindowBytes = 16 * 1024 * 1024;
 // More than this does not wait for the rest of a pipeline.
 constexpr size_t kLateBytes = 16 * 1024;
 
@@ -43,6 +45,7 @@ Session::Session(SessionContext& context, uint64_t id, std::unique_ptr<net::Stre
       parser_(context.options.request_limits),
       queue_(context.executor),
       admitted_(admitted),
+      window_(std::min(kFirstWindow, context.options.max_requests_in_flight)),
       created_micros_(context.loop.NowMicros()),
       active_micros_(created_micros_) {
   client_.id = id;
@@ -99,8 +102,7 @@ size_t Session::OnBytes(std::string_view bytes) {
 bool Session::MayDispatch() const {
   if (state_ != State::kOpen || output_full_ || select_ != nullptr) return false;
   const SessionOptions& options = context_.options;
-  if (queue_.size() >= options.max_requests_in_flight ||
-      queue_.request_bytes() >= options.max_request_bytes_in_flight) {
+  if (queue_.size() >= Window() || queue_.request_bytes() >= options.max_request_bytes_in_flight) {
     return false;
   }
   if (in_flight_ == 0) return true;
@@ -108,12 +110,22 @@ bool Session::MayDispatch() const {
   return !must_drain_ && map != nullptr && map->version() == map_version_;
 }
 
+size_t Session::Window() const {
+  const size_t fitting = kReplyWindowBytes / (average_reply_bytes_ + 1);
+  return std::clamp<size_t>(fitting, 1, window_);
+}
+
+void Session::LearnReplySize(size_t bytes) {
+  if (window_ < context_.options.max_requests_in_flight) ++window_;
+  average_reply_bytes_ = (average_reply_bytes_ * 7 + bytes) / 8;
+}
+
 void Session::UpdateReading() {
   if (state_ != State::kOpen || in_on_bytes_) return;
   const bool may = MayDispatch();
   if (may != paused_) return;
   // Not for every reply: what waits in the stream's buffer is looked at as a whole each time.
-  if (may && queue_.size() * 2 > context_.options.max_requests_in_flight) return;
+  if (may && queue_.size() * 2 > Window()) return;
   paused_ = !may;
   if (paused_) {
     stream_->PauseReading();
@@ -251,6 +263,7 @@ void Session::ReplyError(std::string_view text) {
 template <typename Reply>
 void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
   if (!operation.silent) context_.statistics.output_bytes.Add(reply.size());
+  LearnReplySize(reply.size());
   if (&operation == select_) {
     select_ = nullptr;
     if (operation.outcome() == Outcome::kOk) client_.database = selecting_;

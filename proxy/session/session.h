@@ -135,6 +135,10 @@ class Session final : public net::StreamHandler,
                                  std::span<const std::string_view> arguments, std::string_view raw);
   void OnProtocolError();
   bool MayDispatch() const;
+  // How many requests may be under way: as many as their replies, by their average size so far, fit
+  // in what one client may have waiting. Begins small, as nothing is known then.
+  size_t Window() const;
+  void LearnReplySize(size_t bytes);
   // Pauses or resumes reading, as the bounds say.
   void UpdateReading();
   template <typename Reply>
@@ -157,7 +161,9 @@ class Session final : public net::StreamHandler,
   bool must_drain_ = false;
   bool running_silently_ = false;  // the command being dispatched
   size_t in_flight_ = 0;           // operations that have not replied
-  uint64_t map_version_ = 0;       // when the oldest of them was sent
+  size_t window_;                  // grows with every reply
+  size_t average_reply_bytes_ = 0;
+  uint64_t map_version_ = 0;  // when the oldest of them was sent
   execution::Operation* select_ = nullptr;
   int selecting_ = 0;
   const command::Command* last_command_ = nullptr;

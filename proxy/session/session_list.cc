@@ -26,7 +26,7 @@ void SessionList::Accept(std::unique_ptr<net::Stream> stream) {
   (admitted ? context_.statistics.accepted : context_.statistics.rejected).Add(1);
   auto* session = new Session(context_, context_.directory.NextId(), std::move(stream), admitted);
   sessions_.PushBack(*session);
-  context_.statistics.connected.Set(++size_);
+  ++size_;
   session->Start();
 }
 
@@ -40,7 +40,7 @@ void SessionList::FinishAll() {
 
 void SessionList::Remove(Session& session) {
   static_cast<execution::ListLink<SessionTag>&>(session).Unlink();
-  context_.statistics.connected.Set(--size_);
+  --size_;
   delete &session;
 }
 

@@ -6,7 +6,6 @@
 namespace keyway::proxy::session {
 
 struct SessionStatistics {
-  execution::SingleWriterCell connected;  // now
   execution::SingleWriterCell accepted;
   execution::SingleWriterCell rejected;  // over maxclients
   execution::SingleWriterCell input_bytes;

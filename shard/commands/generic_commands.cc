@@ -1,6 +1,6 @@
 // Commands about keys of any type: DEL and its relatives, RENAME, COPY, MOVE, TYPE, OBJECT.
+#include "common/command/help.h"
 #include "shard/commands/arguments.h"
-#include "shard/commands/help.h"
 #include "shard/commands/keyspace_commands.h"
 #include "shard/commands/register_keyspace_commands.h"
 #include "shard/config/shard_config.h"
@@ -207,7 +207,7 @@ void ObjectHelp(CommandContext& context) {
       "    Return the number of references of the value associated with the specified",
       "    <key>.",
   };
-  ReplyHelp(context.args[0], kLines, context.reply);
+  command::ReplyHelp(context.args[0], kLines, context.reply);
 }
 
 }  // namespace

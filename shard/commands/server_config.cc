@@ -2,9 +2,9 @@
 
 #include <vector>
 
+#include "common/command/help.h"
 #include "common/config/registry.h"
 #include "common/log/log.h"
-#include "shard/commands/help.h"
 #include "shard/commands/words.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
@@ -15,19 +15,8 @@
 namespace keyway::shard::commands {
 namespace {
 
-constexpr std::string_view kHelp[] = {
-    "GET <pattern>",
-    "    Return parameters matching the glob-like <pattern> and their values.",
-    "SET <directive> <value>",
-    "    Set the configuration <directive> to <value>.",
-    "RESETSTAT",
-    "    Reset statistics reported by the INFO command.",
-    "REWRITE",
-    "    Rewrite the configuration file.",
-};
-
 void Help(CommandContext& context) {
-  ReplyHelp("CONFIG", kHelp, context.reply);
+  command::ReplyHelp("config", command::ConfigHelp(), context.reply);
 }
 
 void Get(CommandContext& context) {

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "shard/commands/help.h"
+#include "common/command/help.h"
 #include "shard/commands/words.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/access_clock.h"
@@ -109,7 +109,7 @@ void Debug(CommandContext& context) {
         "you can run it from a local connection, otherwise you need to set this option in the "
         "configuration file, and then restart the server.");
   } else if (Is(args[1], "help") && args.size() == 2) {
-    ReplyHelp("DEBUG", kHelp, context.reply);
+    command::ReplyHelp("DEBUG", kHelp, context.reply);
   } else if (Is(args[1], "sleep") && args.size() == 3) {
     Sleep(context);
   } else if (Is(args[1], "set-active-expire") && args.size() == 3) {

@@ -109,8 +109,11 @@ void Server::ConnectConfig() {
     return Error{"Failed to bind to specified addresses."};
   });
   registry_.OnApply({"port"}, [this]() -> Status {
-    if (listeners_.ReopenTcp().ok()) return {};
-    return Error{"Unable to listen on this port. Check server logs."};
+    if (!listeners_.ReopenTcp().ok()) {
+      return Error{"Unable to listen on this port. Check server logs."};
+    }
+    if (cluster_ != nullptr) cluster_->OnConfigChanged();
+    return {};
   });
   registry_.OnApply({"maxclients"}, [this] { return ApplyMaxClients(); });
   registry_.OnApply({"requirepass", "proto-max-bulk-len", "client-query-buffer-limit",
