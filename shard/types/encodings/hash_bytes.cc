@@ -1,11 +1,11 @@
-#include "shard/keyspace/key.h"
+#include "shard/types/encodings/hash_bytes.h"
 
 #include <random>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-namespace keyway::shard::keyspace {
+namespace keyway::shard::types {
 namespace {
 
 uint64_t DrawSeed() {
@@ -17,8 +17,8 @@ const uint64_t kSeed = DrawSeed();
 
 }  // namespace
 
-uint64_t HashKey(std::string_view key) {
-  return XXH3_64bits_withSeed(key.data(), key.size(), kSeed);
+uint64_t HashBytes(std::string_view bytes) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), kSeed);
 }
 
-}  // namespace keyway::shard::keyspace
+}  // namespace keyway::shard::types
