@@ -62,18 +62,28 @@ size_t Database::CountInSlot(Slot slot) const {
   return tables_ == nullptr ? 0 : tables_->slot(slot).size();
 }
 
+size_t Database::TableBytes() const {
+  if (tables_ == nullptr) return 0;
+  size_t bytes = sizeof(SlotTables);
+  for (int slot = tables_->NextWithKeys(0); slot < kSlotCount;
+       slot = tables_->NextWithKeys(slot + 1)) {
+    bytes += tables_->slot(static_cast<Slot>(slot)).AllocatedBytes();
+  }
+  return bytes;
+}
+
 void Database::Notify(const Key& key, Event event) {
-  if (environment_.listener != nullptr) environment_.listener->AfterChange(*this, key, event);
+  for (KeyChangeListener* listener : environment_.listeners) listener->AfterChange(*this, key, event);
 }
 
 void Database::BeforeChange(const Key& key, const Record& record) {
-  if (environment_.listener != nullptr) {
-    environment_.listener->BeforeChange(*this, key.slot, record);
+  for (KeyChangeListener* listener : environment_.listeners) {
+    listener->BeforeChange(*this, key.slot, record);
   }
 }
 
-void Database::CountChange(const Key& key, Event event) {
-  ++environment_.stats.changes;
+void Database::CountChange(const Key& key, Event event, uint64_t changes) {
+  environment_.stats.changes += changes;
   Notify(key, event);
 }
 
@@ -123,10 +133,17 @@ Record* Database::Lookup(const Key& key, int64_t now_ms) {
   return nullptr;
 }
 
+const Record* Database::Peek(const Key& key) const {
+  return tables_ == nullptr ? nullptr : tables_->slot(key.slot).Find(key.hash, key.text);
+}
+
 const Record* Database::Find(const Key& key, int64_t now_ms, Access access) {
   Record* record = Lookup(key, now_ms);
-  if (access == Access::kRead || access == Access::kPeek) {
+  if (access == Access::kRead || access == Access::kPeek || access == Access::kLook) {
     ++(record == nullptr ? environment_.stats.misses : environment_.stats.hits);
+    if (record == nullptr && access != Access::kLook) {
+      for (KeyChangeListener* listener : environment_.listeners) listener->AfterMiss(*this, key);
+    }
   }
   if (record != nullptr && (access == Access::kRead || access == Access::kWrite)) {
     const uint32_t next =
@@ -172,7 +189,7 @@ void Database::Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_m
   }
   if (is_new) Notify(key, Event::kNew);
   CountChange(key, event);
-  if (expiry_ms >= 0) Notify(key, Event::kExpire);
+  if (expiry_ms >= 0 && event != Event::kRestore) Notify(key, Event::kExpire);
 }
 
 void Database::SetExpiry(const Key& key, int64_t expiry_ms) {
@@ -188,6 +205,23 @@ void Database::SetExpiry(const Key& key, int64_t expiry_ms) {
   CountChange(key, record->has_expiry() ? Event::kExpire : Event::kPersist);
 }
 
+void Database::Reencode(const Key& key, Value value) {
+  CHECK(tables_ != nullptr);
+  Value old_value = Value::Integer(0);
+  Record* stored = tables_->slot(key.slot).Replace(key.hash, key.text, [&](Record* record) {
+    BeforeChange(key, *record);
+    return Record::SetValue(record, std::move(value), &old_value);
+  });
+  CHECK(stored != nullptr);
+}
+
+void Database::SetAccess(const Key& key, uint32_t access) {
+  CHECK(tables_ != nullptr);
+  Record* record = tables_->slot(key.slot).Find(key.hash, key.text);
+  CHECK(record != nullptr);
+  record->set_access(access);
+}
+
 bool Database::Delete(const Key& key, int64_t now_ms, Reclaim reclaim) {
   const Record* record = Lookup(key, now_ms);
   if (record == nullptr) return false;
@@ -196,6 +230,12 @@ bool Database::Delete(const Key& key, int64_t now_ms, Reclaim reclaim) {
   CountChange(key, Event::kDel);
   FreeRecord(removed, reclaim);
   return true;
+}
+
+void Database::DeleteEmptied(const Key& key) {
+  Record* removed = RemoveRecord(key);
+  Notify(key, Event::kDel);
+  FreeRecord(removed, Reclaim::kNow);
 }
 
 // A key that is about to be replaced goes without an event of its own.
@@ -243,11 +283,48 @@ const Record* Database::RandomKey(int64_t now_ms) {
   // Each turn but the last deletes a key.
   while (size() != 0) {
     const Slot slot = tables_->SlotOfRank(environment_.random.Below(size()));
-    const Record* record = tables_->slot(slot).RandomRecord(environment_.random);
+    const Record* record = tables_->slot(slot).RandomItem(environment_.random);
     if (!record->IsExpired(now_ms)) return record;
     DeleteExpired(Key(record->key(), slot), *record);
   }
   return nullptr;
+}
+
+void Database::Sample(size_t count, bool only_with_expiry, std::vector<const Record*>* found) {
+  const size_t population = only_with_expiry ? expires() : size();
+  if (population == 0) return;
+  const size_t rank = environment_.random.Below(population);
+  int slot = only_with_expiry ? tables_->SlotOfExpiryRank(rank) : tables_->SlotOfRank(rank);
+  SlotTable::Walk walk{.position = environment_.random.Below(SlotTable::kEnd),
+                       .only_flagged = only_with_expiry};
+  // Goes on, round and round, where the slots that hold such keys follow each other: each step but
+  // the first finds one at least.
+  const size_t wanted = found->size() + std::min(count, population);
+  while (found->size() < wanted) {
+    walk.max_items = wanted - found->size();
+    scratch_.clear();
+    tables_->slot(static_cast<Slot>(slot)).Collect(&walk, &scratch_);
+    found->insert(found->end(), scratch_.begin(), scratch_.end());
+    if (walk.position != SlotTable::kEnd) continue;
+    const auto next = [&](int from) {
+      return only_with_expiry ? tables_->NextWithExpiry(from) : tables_->NextWithKeys(from);
+    };
+    slot = next(slot + 1);
+    if (slot == kSlotCount) slot = next(0);
+    walk.position = 0;
+  }
+}
+
+bool Database::Evict(const Key& key, bool only_with_expiry, Reclaim reclaim) {
+  if (tables_ == nullptr) return false;
+  const Record* record = tables_->slot(key.slot).Find(key.hash, key.text);
+  if (record == nullptr || (only_with_expiry && !record->has_expiry())) return false;
+  BeforeChange(key, *record);
+  Record* removed = RemoveRecord(key);
+  ++environment_.stats.evicted_keys;
+  Notify(key, Event::kEvicted);
+  FreeRecord(removed, reclaim);
+  return true;
 }
 
 Database::Cursor Database::Scan(Cursor cursor, size_t count,
@@ -258,7 +335,7 @@ Database::Cursor Database::Scan(Cursor cursor, size_t count,
   SlotTable::Walk walk{.position = cursor & kPositionMask};
   std::vector<Record*> step;
   for (size_t seen = 0; seen < count;) {
-    walk.max_records = count - seen;
+    walk.max_items = count - seen;
     step.clear();
     tables_->slot(static_cast<Slot>(slot)).Collect(&walk, &step);
     seen += step.size();
@@ -282,7 +359,7 @@ void Database::DeleteExpired(int64_t now_ms, std::vector<const Record*>* records
 
 void Database::KeysInSlot(Slot slot, size_t limit, std::vector<const Record*>* found) const {
   if (tables_ == nullptr || limit == 0) return;
-  SlotTable::Walk walk{.max_records = limit};
+  SlotTable::Walk walk{.max_items = limit};
   std::vector<Record*> records;
   tables_->slot(slot).Collect(&walk, &records);
   if (records.size() > limit) records.resize(limit);
@@ -291,7 +368,7 @@ void Database::KeysInSlot(Slot slot, size_t limit, std::vector<const Record*>* f
 
 size_t Database::Flush(Reclaim reclaim) {
   const size_t keys = size();
-  if (environment_.listener != nullptr) environment_.listener->BeforeFlush(*this);
+  for (KeyChangeListener* listener : environment_.listeners) listener->BeforeFlush(*this);
   environment_.stats.changes += keys;
   if (reclaim == Reclaim::kLater && keys > kLazyEffort) {
     environment_.lazy_free.Free(std::make_unique<TablesGarbage>(std::move(tables_)));
@@ -322,9 +399,9 @@ Database::ExpireStep Database::ExpireSome(size_t max_keys, size_t max_cells, int
     }
     expire_slot_ = slot;
     SlotTable::Walk walk{.position = expire_position_,
-                         .max_records = max_keys - step.sampled,
+                         .max_items = max_keys - step.sampled,
                          .max_cells = max_cells - cells,
-                         .only_with_expiry = true};
+                         .only_flagged = true};
     scratch_.clear();
     tables_->slot(static_cast<Slot>(slot)).Collect(&walk, &scratch_);
     cells += walk.cells;

@@ -28,6 +28,7 @@ inline constexpr int64_t kKeepExpiry = -2;
 enum class Access : uint8_t {
   kRead,   // counts as a hit or a miss and as a use
   kPeek,   // counts as a hit or a miss, but not as a use
+  kLook,   // the same, and nobody is told of a miss: OBJECT
   kWrite,  // counts as a use
   kNone,
 };
@@ -48,22 +49,47 @@ class Database {
   size_t size() const;
   size_t expires() const;
   size_t CountInSlot(Slot slot) const;
+  // Memory of the tables themselves, without keys and values. Looks at each of them.
+  size_t TableBytes() const;
   // Of the keys with an expiry, as seen by active expiry lately.
   int64_t average_ttl_ms() const { return average_ttl_ms_; }
 
   // nullptr when there is no such key.
   const Record* Find(const Key& key, int64_t now_ms, Access access);
+  // As it lies there, expired or not, without a trace: for who listens to changes.
+  const Record* Peek(const Key& key) const;
 
   // Makes `key` hold `value`, whatever it was. `expiry_ms`: kNoExpiry, kKeepExpiry or the time.
   void Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_ms, Event event);
   // Calls `change` with `record`, which Find returned for `key`, to change its value where it is
-  // (set_integer, set_raw).
+  // (set_integer, set_raw, set_object). `changes`: how many changes that is for
+  // rdb_changes_since_last_save; SADD of three members makes three.
   template <typename Change>
-  void ChangeInPlace(const Key& key, const Record* record, Event event, Change&& change) {
+  void ChangeInPlace(const Key& key, const Record* record, Event event, Change&& change,
+                     uint64_t changes = 1) {
     BeforeChange(key, *record);
     change(*const_cast<Record*>(record));
-    CountChange(key, event);
+    CountChange(key, event, changes);
   }
+  // The same in two steps, for a command that knows only afterwards what it has changed: nothing may
+  // be changed before the first call, nobody else looks before the second.
+  Record& BeginChange(const Key& key, const Record* record) {
+    BeforeChange(key, *record);
+    return *const_cast<Record*>(record);
+  }
+  void EndChange(const Key& key, Event event, uint64_t changes = 1) {
+    CountChange(key, event, changes);
+  }
+  // The key must exist: `value` is what it holds already, encoded in another way. To clients that is
+  // no change: nobody is told.
+  void Reencode(const Key& key, Value value);
+  // More changes by the same command: Set counts one.
+  void CountMoreChanges(uint64_t changes) { environment_.stats.changes += changes; }
+  // The key holds a collection whose last element ChangeInPlace has just removed, of which no record
+  // must remain: removes it, with the event kDel.
+  void DeleteEmptied(const Key& key);
+  // The key must exist: RESTORE with IDLETIME or FREQ. 24 bits, see access_clock.h.
+  void SetAccess(const Key& key, uint32_t access);
   // The key must exist. kNoExpiry removes the expiry.
   void SetExpiry(const Key& key, int64_t expiry_ms);
   // Whether the key was there.
@@ -78,6 +104,13 @@ class Database {
 
   // Any key with the same probability; nullptr when there is none.
   const Record* RandomKey(int64_t now_ms);
+
+  // Appends some keys from a place chosen at random, for eviction: `count`, or a few more, or all that
+  // there are; with `only_with_expiry` only such. Those included that have expired.
+  void Sample(size_t count, bool only_with_expiry, std::vector<const Record*>* found);
+  // Deletes `key` to make room, though it may have expired, with the event kEvicted. False: there is
+  // no such key, or, with `only_with_expiry`, it has none. `key` may be a view into the record.
+  bool Evict(const Key& key, bool only_with_expiry, Reclaim reclaim);
 
   // One step of a walk over all keys. 0 starts it, and is returned at the end. Appends to `found`
   // `count` keys, or a few more (fewer at the end), those included that have expired. A key that is
@@ -117,7 +150,7 @@ class Database {
   void InsertRecord(const Key& key, Record* record);
   Record* RemoveRecord(const Key& key);
   void BeforeChange(const Key& key, const Record& record);
-  void CountChange(const Key& key, Event event);
+  void CountChange(const Key& key, Event event, uint64_t changes = 1);
   void Notify(const Key& key, Event event);
 
   int index_;

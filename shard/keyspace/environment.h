@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "common/base/random.h"
 #include "shard/keyspace/access_clock.h"
@@ -15,6 +16,7 @@ struct KeyspaceStats {
   uint64_t hits = 0;
   uint64_t misses = 0;
   uint64_t expired_keys = 0;
+  uint64_t evicted_keys = 0;
   uint64_t changes = 0;  // keys changed, as rdb_changes_since_last_save counts them; not reset
   double expired_stale_percent = 0;
   uint64_t expired_time_cap_reached = 0;
@@ -34,7 +36,8 @@ struct Environment {
   Random& random;
   KeyspaceStats stats;
   KeyspaceOptions options;
-  KeyChangeListener* listener = nullptr;
+  // Each costs a call a change: who listens to nothing at the moment is not here.
+  std::vector<KeyChangeListener*> listeners;
   LazyFree lazy_free;
 };
 

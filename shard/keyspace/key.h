@@ -6,12 +6,13 @@
 #include <string_view>
 
 #include "common/slot/slot.h"
+#include "shard/types/encodings/hash_bytes.h"
 
 namespace keyway::shard::keyspace {
 
-// XXH3 with a seed drawn when the process starts: who does not know the seed cannot make keys that
-// collide. Not stable from one process to the next.
-uint64_t HashKey(std::string_view key);
+inline uint64_t HashKey(std::string_view key) {
+  return types::HashBytes(key);
+}
 
 struct Key {
   // `key` must outlive this object.

@@ -3,7 +3,9 @@
 // passes; no command calls it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "common/slot/slot.h"
 #include "shard/keyspace/key.h"
@@ -13,14 +15,19 @@ namespace keyway::shard::keyspace {
 
 class Database;
 
-// What has happened to a key, in the terms of Redis's keyspace events.
+// What has happened to a key, in the terms of Redis's keyspace events
+// (https://redis.io/docs/manual/keyspace-notifications). EventName and EventClass say how each is
+// announced. kNew comes before the event that says how the key was made.
 enum class Event : uint8_t {
-  kNew,  // comes before the event that says how the key was made
+  kNew,
   kSet,
   kSetRange,
   kAppend,
   kIncrBy,
   kIncrByFloat,
+  kSetBit,
+  kPfAdd,
+  kPfCount,  // the cached cardinality of a HyperLogLog: a change that is not announced
   kDel,
   kExpire,
   kPersist,
@@ -29,9 +36,63 @@ enum class Event : uint8_t {
   kCopyTo,
   kMoveFrom,
   kMoveTo,
+  kRestore,
   kExpired,
   kEvicted,
+  kLPush,
+  kRPush,
+  kLPop,
+  kRPop,
+  kLInsert,
+  kLSet,
+  kLRem,
+  kLTrim,
+  kSortStore,
+  kSAdd,
+  kSRem,
+  kSPop,
+  kSInterStore,
+  kSUnionStore,
+  kSDiffStore,
+  kHSet,
+  kHDel,
+  kHIncrBy,
+  kHIncrByFloat,
+  kZAdd,
+  kZIncr,
+  kZRem,
+  kZRemByScore,
+  kZRemByRank,
+  kZRemByLex,
+  kZPopMin,
+  kZPopMax,
+  kZInterStore,
+  kZUnionStore,
+  kZDiffStore,
+  kZRangeStore,
+  kGeoSearchStore,
+  kGeoRadiusStore,
+  kXAdd,
+  kXTrim,
+  kXDel,
+  kXMakeStream,  // by XGROUP CREATE with MKSTREAM
+  kXSetId,
+  kXGroupCreate,
+  kXGroupSetId,
+  kXGroupDestroy,
+  kXGroupCreateConsumer,
+  kXGroupDelConsumer,
+  kXGroupRead,  // what a group has delivered or acknowledged: a change that is not announced
 };
+inline constexpr size_t kEventCount = static_cast<size_t>(Event::kXGroupRead) + 1;
+
+// "lpush"
+std::string_view EventName(Event event);
+// Its letter in notify-keyspace-events: one of g$lshzxetn; '\0': it is never announced.
+char EventClass(Event event);
+// Whether clients that watch or track the key hear of it: as in Redis not when only the groups of a
+// stream, or its last id, have changed.
+bool TouchesValue(Event event);
 
 class KeyChangeListener {
  public:
@@ -44,6 +105,8 @@ class KeyChangeListener {
   virtual void BeforeFlush(const Database& database) = 0;
   // SWAPDB has exchanged what is in the two.
   virtual void AfterSwap(const Database& first, const Database& second) = 0;
+  // A command looked a key up to read it, and there is none.
+  virtual void AfterMiss(const Database& /*database*/, const Key& /*key*/) {}
 };
 
 }  // namespace keyway::shard::keyspace

@@ -23,12 +23,20 @@ Keyspace::Keyspace(int databases, const Clock& clock, Random& random)
 
 Keyspace::~Keyspace() = default;
 
+void Keyspace::AddListener(KeyChangeListener& listener) {
+  environment_.listeners.push_back(&listener);
+}
+
+void Keyspace::RemoveListener(KeyChangeListener& listener) {
+  std::erase(environment_.listeners, &listener);
+}
+
 void Keyspace::Swap(int first, int second) {
   ++environment_.stats.changes;
   if (first == second) return;
   database(first).SwapContents(database(second));
-  if (environment_.listener != nullptr) {
-    environment_.listener->AfterSwap(database(first), database(second));
+  for (KeyChangeListener* listener : environment_.listeners) {
+    listener->AfterSwap(database(first), database(second));
   }
 }
 
@@ -112,6 +120,7 @@ void Keyspace::ResetStats() {
   stats.hits = 0;
   stats.misses = 0;
   stats.expired_keys = 0;
+  stats.evicted_keys = 0;
   stats.expired_stale_percent = 0;
   stats.expired_time_cap_reached = 0;
   environment_.lazy_free.ResetFreedObjects();

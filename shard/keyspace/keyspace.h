@@ -35,8 +35,11 @@ class Keyspace {
 
   // To be called at the start and when one of the directives changes.
   void set_options(const KeyspaceOptions& options) { environment_.options = options; }
-  // `listener` must outlive the keyspace; nullptr: none.
-  void set_listener(KeyChangeListener* listener) { environment_.listener = listener; }
+  const KeyspaceOptions& options() const { return environment_.options; }
+  // Who wants to know of changes, in the order in which they were added. A listener is added once
+  // and removed before it dies, neither from within one of its calls.
+  void AddListener(KeyChangeListener& listener);
+  void RemoveListener(KeyChangeListener& listener);
 
   // Over all databases.
   size_t KeyCount() const;

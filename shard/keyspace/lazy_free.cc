@@ -5,6 +5,8 @@
 #include <csignal>
 #include <utility>
 
+#include "common/base/allocated_bytes.h"
+
 namespace keyway::shard::keyspace {
 
 LazyFree::~LazyFree() {
@@ -42,6 +44,7 @@ void LazyFree::Free(std::unique_ptr<Garbage> garbage) {
 }
 
 void LazyFree::Run() {
+  CountAllocationsOfThisThread();
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });

@@ -85,6 +85,12 @@ void Record::set_integer(int64_t integer) {
   value_length_ = 0;
 }
 
+void Record::set_object(Encoding encoding, void* object) {
+  DCHECK(this->encoding() != Encoding::kInt && encoding != Encoding::kInt);
+  encoding_ = static_cast<uint32_t>(encoding) & 15;
+  set_word(std::bit_cast<uint64_t>(object));
+}
+
 void Record::set_word(uint64_t word) {
   DCHECK(!is_embedded());
   std::memcpy(at(layout().word_offset()), &word, sizeof(word));
@@ -203,9 +209,12 @@ Record* Record::SetKey(Record* record, std::string_view key) {
 Record* Record::Duplicate(const Record& record, std::string_view key, int64_t expiry_ms,
                           uint32_t access) {
   if (record.is_embedded()) return New(key, Value::Embedded(record.embedded()), expiry_ms, access);
-  Value value = record.encoding() == Encoding::kInt
-                    ? Value::Integer(record.integer())
-                    : Value::Raw(RawString::Copy(record.raw().view()));
+  Value value =
+      record.encoding() == Encoding::kInt
+          ? Value::Integer(record.integer())
+          : Value::Object(record.type(), record.encoding(),
+                          std::bit_cast<void*>(DuplicateObject(record.type(), record.encoding(),
+                                                               record.word())));
   Record* duplicate = New(key, std::move(value), expiry_ms, access);
   duplicate->value_length_ = 1;
   return duplicate;
@@ -213,7 +222,7 @@ Record* Record::Duplicate(const Record& record, std::string_view key, int64_t ex
 
 size_t Record::AllocatedBytes() const {
   size_t bytes = layout().allocated();
-  if (encoding() == Encoding::kRaw) bytes += raw().AllocatedBytes();
+  if (!is_embedded()) bytes += ObjectBytes(type(), encoding(), word());
   return bytes;
 }
 

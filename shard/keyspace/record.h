@@ -63,6 +63,12 @@ class Record {
   std::string_view embedded() const;                                // kEmbstr
   const RawString& raw() const;                                     // kRaw
 
+  // What is neither embedded nor an integer: the object of a collection's encoding.
+  void* object() const { return reinterpret_cast<void*>(word()); }
+  // The object has moved, or has been replaced by one of another encoding. The old one is the
+  // caller's. The record must hold an object already.
+  void set_object(Encoding encoding, void* object);
+
   void set_integer(int64_t integer);
   // The record lends its string, to be given back by set_raw before anyone looks.
   RawString::Ptr TakeRaw();

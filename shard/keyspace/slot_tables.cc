@@ -47,13 +47,23 @@ int SlotTables::NextWithExpiry(int from) const {
   return Next(from, expiry_of_group_, [this](Slot slot) { return expiry_of_slot_[slot]; });
 }
 
+template <typename Count>
+Slot SlotTables::OfRank(size_t rank, const GroupCounts& groups, Count&& count) {
+  size_t group = 0;
+  while (rank >= groups[group]) rank -= groups[group++];
+  size_t slot = group * kSlotsInGroup;
+  while (rank >= count(slot)) rank -= count(slot++);
+  return static_cast<Slot>(slot);
+}
+
 Slot SlotTables::SlotOfRank(size_t rank) const {
   DCHECK_LT(rank, size_);
-  size_t group = 0;
-  while (rank >= keys_of_group_[group]) rank -= keys_of_group_[group++];
-  size_t slot = group * kSlotsInGroup;
-  while (rank >= slots_[slot].size()) rank -= slots_[slot++].size();
-  return static_cast<Slot>(slot);
+  return OfRank(rank, keys_of_group_, [this](size_t slot) { return slots_[slot].size(); });
+}
+
+Slot SlotTables::SlotOfExpiryRank(size_t rank) const {
+  DCHECK_LT(rank, with_expiry_);
+  return OfRank(rank, expiry_of_group_, [this](size_t slot) { return expiry_of_slot_[slot]; });
 }
 
 }  // namespace keyway::shard::keyspace

@@ -32,6 +32,8 @@ class SlotTables {
   int NextWithExpiry(int from) const;
   // The slot that holds key number `rank`, counted over all slots. `rank` is less than size().
   Slot SlotOfRank(size_t rank) const;
+  // The same, counting only keys with an expiry. `rank` is less than with_expiry().
+  Slot SlotOfExpiryRank(size_t rank) const;
 
  private:
   static constexpr int kSlotsInGroup = 128;
@@ -40,6 +42,8 @@ class SlotTables {
 
   template <typename Count>
   static int Next(int from, const GroupCounts& groups, Count&& count);
+  template <typename Count>
+  static Slot OfRank(size_t rank, const GroupCounts& groups, Count&& count);
 
   std::array<SlotTable, kSlotCount> slots_;
   std::array<uint32_t, kSlotCount> expiry_of_slot_{};

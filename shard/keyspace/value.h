@@ -1,7 +1,7 @@
 // What a key holds: its type, its encoding, and the value itself.
 //
-// A Value is a value on its way into or out of a record. A new type adds its Type and Encodings
-// here, and says in value.cc how its object is destroyed, duplicated and how much work that is.
+// A Value is a value on its way into or out of a record. What an encoding's object is, and how it is
+// destroyed, duplicated and measured, says the table in value.cc.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,18 @@
 namespace keyway::shard::keyspace {
 
 // At most 8: a record keeps it in 3 bits.
-enum class Type : uint8_t { kString };
+enum class Type : uint8_t { kString, kList, kSet, kZset, kHash, kStream };
 // At most 16: a record keeps it in 4 bits.
 enum class Encoding : uint8_t {
   kInt,     // a string that is a 64-bit integer
   kEmbstr,  // a string whose bytes are in the record
   kRaw,     // a string in a RawString
+  kListpack,   // a small hash or sorted set in a types::Listpack: field, value, ... or member, score, ...
+  kQuicklist,  // a list in a types::Quicklist
+  kIntset,     // a set of integers in a types::Intset
+  kHashtable,  // a set in a types::SetTable, a hash in a types::FieldTable
+  kSkiplist,   // a sorted set in a types::SortedSet
+  kStream,     // a types::Stream
 };
 
 // As TYPE and OBJECT ENCODING print them.
@@ -62,9 +68,13 @@ class Value {
   Encoding encoding_;
 };
 
-// Of what a record's word holds.
+// Of what a record's word holds; not of an embedded string.
 void DestroyObject(Type type, Encoding encoding, uint64_t word);
+// An equal object.
+uint64_t DuplicateObject(Type type, Encoding encoding, uint64_t word);
 // Roughly how many allocations must be freed, or, for one large one, its size in units of 64 KB.
 size_t FreeEffort(Type type, Encoding encoding, uint64_t word);
+// Of the object, without the record.
+size_t ObjectBytes(Type type, Encoding encoding, uint64_t word);
 
 }  // namespace keyway::shard::keyspace

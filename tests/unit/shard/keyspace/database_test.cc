@@ -289,7 +289,7 @@ TEST_F(DatabaseTest, KeysInSlot) {
 
 TEST_F(DatabaseTest, EveryChangeIsToldAndCounted) {
   Recorder recorder;
-  keyspace_.set_listener(&recorder);
+  keyspace_.AddListener(recorder);
   const auto text = &Recorder::Text;
   using Texts = std::vector<std::string>;
 

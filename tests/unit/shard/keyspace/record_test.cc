@@ -24,8 +24,9 @@ std::string Bytes(const Record& record) {
       return std::string(record.embedded());
     case Encoding::kRaw:
       return std::string(record.raw().view());
+    default:
+      return "";
   }
-  return "";
 }
 
 TEST(RecordTest, KeepsWhatItIsGiven) {

@@ -37,7 +37,7 @@ std::string KeyNumber(uint64_t number) {
 // All keys in the order of a walk, `in_step` in each step.
 std::vector<std::string> WalkAll(const SlotTable& table, size_t in_step) {
   std::vector<std::string> keys;
-  SlotTable::Walk walk{.max_records = in_step};
+  SlotTable::Walk walk{.max_items = in_step};
   while (walk.position != SlotTable::kEnd) {
     std::vector<Record*> found;
     const SlotTable::Position before = walk.position;
@@ -147,7 +147,7 @@ TEST_P(WalkUnderChange, FindsWhatStaysOnce) {
     std::set<std::string> comes_and_goes;
     uint64_t next = stable;
     std::multiset<std::string> seen;
-    SlotTable::Walk walk{.max_records = 1 + random.Below(stable / 10 + 2)};
+    SlotTable::Walk walk{.max_items = 1 + random.Below(stable / 10 + 2)};
     for (int step = 0; walk.position != SlotTable::kEnd; ++step) {
       std::vector<Record*> found;
       table.Collect(&walk, &found);
@@ -178,7 +178,7 @@ TEST(SlotTableTest, WalkOverRecordsWithExpiryOnly) {
     if (i % 10 == 0) wanted.insert(KeyNumber(i));
   }
   std::multiset<std::string> seen;
-  SlotTable::Walk walk{.max_records = 5, .max_cells = 30, .only_with_expiry = true};
+  SlotTable::Walk walk{.max_items = 5, .max_cells = 30, .only_flagged = true};
   while (walk.position != SlotTable::kEnd) {
     std::vector<Record*> found;
     table.Collect(&walk, &found);
@@ -194,7 +194,7 @@ TEST(SlotTableTest, AnyPositionIsGoodForAWalk) {
   for (uint64_t i = 0; i < 20000; ++i) Insert(table, KeyNumber(i), 0);
   Random random(3);
   for (int i = 0; i < 2000; ++i) {
-    SlotTable::Walk walk{.position = random.Below(SlotTable::kEnd), .max_records = 3};
+    SlotTable::Walk walk{.position = random.Below(SlotTable::kEnd), .max_items = 3};
     const SlotTable::Position before = walk.position;
     std::vector<Record*> found;
     table.Collect(&walk, &found);
@@ -215,7 +215,7 @@ TEST(SlotTableTest, RandomRecordIsUniform) {
     std::vector<int> drawn(size, 0);
     const int draws = static_cast<int>(size) * 50;
     for (int i = 0; i < draws; ++i) {
-      ++drawn[static_cast<size_t>(table.RandomRecord(random)->integer())];
+      ++drawn[static_cast<size_t>(table.RandomItem(random)->integer())];
     }
     double chi_squared = 0;
     for (int count : drawn) chi_squared += (count - 50.0) * (count - 50.0) / 50;
@@ -231,7 +231,7 @@ TEST(SlotTableTest, RandomRecordInATableThatIsAlmostEmpty) {
   for (uint64_t i = 2; i < 30000; ++i) ASSERT_TRUE(Erase(table, KeyNumber(i)));
   Random random(5);
   std::set<std::string> seen;
-  for (int i = 0; i < 200; ++i) seen.emplace(table.RandomRecord(random)->key());
+  for (int i = 0; i < 200; ++i) seen.emplace(table.RandomItem(random)->key());
   EXPECT_EQ(seen.size(), 2u);
 }
 
