@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include <glog/logging.h>
+
 #include "shard/types/integer.h"
 #include "shard/types/long_double.h"
 
@@ -73,6 +75,8 @@ StringBytes::StringBytes(const Record& record) {
     case Encoding::kRaw:
       view_ = record.raw().view();
       break;
+    default:
+      LOG(FATAL) << "not a string: " << keyspace::EncodingName(record.encoding());
   }
 }
 
