@@ -89,6 +89,17 @@ def parse(data):
 value_of = parse
 
 
+def elements_of(reply):
+    """The raw elements of an array's whole raw reply."""
+    at = reply.index(b"\r\n") + 2
+    elements = []
+    for _ in range(int(reply[1:at - 2])):
+        after = _end_of_reply(reply, at)
+        elements.append(reply[at:after])
+        at = after
+    return elements
+
+
 class Client:
     """One connection. Every wait ends after `timeout` seconds with an exception."""
 
