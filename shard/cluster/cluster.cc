@@ -73,6 +73,12 @@ class ShardCluster final : public Cluster {
   gossip::Engine& engine() override { return process_->engine(); }
   gossip::SlotKeys& keys() override { return keys_; }
   Status SaveConfig() override { return process_->SaveConfig(); }
+  void set_subscribers(Subscribers* subscribers) override {
+    process_->set_subscribers(subscribers);
+  }
+  void Publish(std::string_view channel, std::string_view message, bool shard) override {
+    process_->Publish(channel, message, shard);
+  }
   void OnConfigChanged() override { process_->SetOptions(OptionsFromConfig(config_)); }
   void Shutdown() override { process_->Shutdown(); }
 

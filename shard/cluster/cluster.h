@@ -50,6 +50,16 @@ struct ClusterSummary {
   uint64_t link_memory = 0;  // bytes queued on them
 };
 
+// Who listens on this node to what is published on others.
+class Subscribers {
+ public:
+  virtual ~Subscribers() = default;
+  // A message of another node; `shard`: on a shard channel. The views are valid during the call.
+  virtual void OnPublished(std::string_view channel, std::string_view message, bool shard) = 0;
+  // This node does not serve these slots any more.
+  virtual void OnSlotsLost(const SlotSet& slots) = 0;
+};
+
 class Cluster {
  public:
   // Reads or creates nodes.conf (locking it), opens the bus port and starts the cron on `loop`.
@@ -77,6 +87,11 @@ class Cluster {
   virtual gossip::SlotKeys& keys() = 0;
   // Writes nodes.conf now.
   virtual Status SaveConfig() = 0;
+
+  // Outlives the cluster; nullptr: nobody listens.
+  virtual void set_subscribers(Subscribers* subscribers) = 0;
+  // Sends a published message to all other nodes, or, with `shard`, to those of this node's shard.
+  virtual void Publish(std::string_view channel, std::string_view message, bool shard) = 0;
 
   // CONFIG SET of a cluster directive has changed the configuration: announce it.
   virtual void OnConfigChanged() = 0;

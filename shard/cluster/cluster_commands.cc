@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/command/help.h"
 #include "common/net/address.h"
 #include "common/resp/number.h"
 #include "common/slot/slot.h"
@@ -338,7 +339,6 @@ void SaveConfig(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
 
 void Help(Cluster&, Arguments, resp::ReplyWriter& reply) {
   constexpr auto kLines = std::to_array<std::string_view>({
-      "CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "ADDSLOTS <slot> [<slot> ...]",
       "    Assign slots to current node.",
       "ADDSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]",
@@ -388,11 +388,8 @@ void Help(Cluster&, Arguments, resp::ReplyWriter& reply) {
       "    Return information about all network links between this node and its peers.",
       "    Output format is an array where each array element is a map containing attributes of a "
       "link",
-      "HELP",
-      "    Prints this help.",
   });
-  reply.ArrayHeader(kLines.size());
-  for (std::string_view line : kLines) reply.Simple(line);
+  command::ReplyHelp("cluster", kLines, reply);
 }
 
 // --- Table ----------------------------------------------------------------------------------

@@ -41,6 +41,10 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   gossip::Engine& engine() override { return engine_; }
   gossip::SlotKeys& keys() override { return keys_; }
   Status SaveConfig() override;
+  void set_subscribers(Subscribers* subscribers) override { subscribers_ = subscribers; }
+  void Publish(std::string_view channel, std::string_view message, bool shard) override {
+    engine_.Publish(channel, message, shard);
+  }
   void OnConfigChanged() override { SetOptions(options_); }
   void Shutdown() override;
 
@@ -52,6 +56,12 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
                  std::unique_ptr<NodesFile> file);
 
   void WorkIsDue() override;
+  void OnPublished(std::string_view channel, std::string_view message, bool shard) override {
+    if (subscribers_ != nullptr) subscribers_->OnPublished(channel, message, shard);
+  }
+  void OnSlotsLost(const SlotSet& slots) override {
+    if (subscribers_ != nullptr) subscribers_->OnSlotsLost(slots);
+  }
 
   void OnAccepted(gossip::LinkId link) override { engine_.OnAccepted(link); }
   void OnConnected(gossip::LinkId link) override { engine_.OnConnected(link); }
@@ -71,6 +81,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   const Clock& clock_;
   gossip::SlotKeys& keys_;
   ClusterOptions options_;
+  Subscribers* subscribers_ = nullptr;
   std::unique_ptr<NodesFile> file_;
   bus::Links links_;
   bool finish_scheduled_ = false;

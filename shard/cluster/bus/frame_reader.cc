@@ -21,9 +21,13 @@ Expected<FrameReader::Step, DropCause> FrameReader::Next(std::string_view bytes)
   }
   const auto preamble = DecodePreamble(bytes);
   if (!preamble.ok()) return preamble.error();
-  const bool keep_all =
-      preamble->type < kMessageTypes && HasKnownBody(static_cast<MessageType>(preamble->type));
-  if (keep_all && preamble->total_bytes > max_bytes_) return DropCause::kLength;
+  const auto type = static_cast<MessageType>(preamble->type);
+  bool keep_all = preamble->type < kMessageTypes && HasKnownBody(type);
+  if (keep_all && IsPublish(type)) {
+    keep_all = preamble->total_bytes <= max_publish_bytes_;
+  } else if (keep_all && preamble->total_bytes > max_bytes_) {
+    return DropCause::kLength;
+  }
   const size_t needed = keep_all ? preamble->total_bytes : kHeaderBytes;
   if (bytes.size() < needed) return step;
   step.frame = bytes.substr(0, needed);

@@ -1,8 +1,9 @@
 // Cuts the byte stream of a bus link into messages.
 //
 // A message whose body this node reads is waited for as a whole, up to a bound; of the others
-// (PUBLISH, MODULE, later types) the header is kept and the body, of any length, is skipped as it
-// comes in, so that a peer cannot make this node buffer what it will not use.
+// (MODULE, later types) and of published messages above the bound the header is kept and the body,
+// of any length, is skipped as it comes in, so that a peer cannot make this node buffer what it
+// will not use.
 #pragma once
 
 #include <cstddef>
@@ -30,11 +31,15 @@ class FrameReader {
   // bytes are needed. Error: the stream cannot be followed any further, close the link.
   Expected<Step, DropCause> Next(std::string_view bytes);
 
-  void TrustPeer() { max_bytes_ = kMaxMessageBytes; }
+  void TrustPeer() {
+    max_bytes_ = kMaxMessageBytes;
+    max_publish_bytes_ = kMaxPublishBytes;
+  }
 
  private:
   uint64_t skip_ = 0;  // bytes of a body nobody reads, still to come
   size_t max_bytes_ = kMaxStrangerBytes;
+  size_t max_publish_bytes_ = kMaxStrangerBytes;
 };
 
 }  // namespace keyway::shard::cluster::bus

@@ -118,7 +118,7 @@ Links::~Links() {
 
 net::StreamOptions Links::StreamOptionsFor(bool inbound) const {
   net::StreamOptions options;
-  options.input_limit_bytes = kMaxMessageBytes;
+  options.input_limit_bytes = std::max(kMaxMessageBytes, kMaxPublishBytes);
   options.output_high_bytes = kInboundHighBytes;
   options.output_low_bytes = kInboundHighBytes / 4;
   options.connect_timeout_ms =

@@ -31,6 +31,7 @@ constexpr size_t kMessageFlagsAt = 2253;
 constexpr size_t kExtensionHeaderBytes = 8;
 constexpr uint16_t kHostnameExtension = 0;
 
+constexpr size_t kPublishLengthsBytes = 8;
 constexpr size_t kFailBytes = NodeId::kLength;
 constexpr size_t kUpdateBytes = 8 + NodeId::kLength + kSlotsBytes;
 
@@ -94,6 +95,9 @@ size_t BodyBytes(const Message& message) {
   }
   if (std::holds_alternative<FailBody>(message.body)) return kFailBytes;
   if (std::holds_alternative<UpdateBody>(message.body)) return kUpdateBytes;
+  if (const auto* publish = std::get_if<PublishBody>(&message.body)) {
+    return kPublishLengthsBytes + publish->channel.size() + publish->message.size();
+  }
   return 0;
 }
 
@@ -178,6 +182,16 @@ Expected<GossipBody, DropCause> DecodeGossip(std::string_view frame, bool has_ex
   return gossip;
 }
 
+// `bytes` is the whole body.
+Expected<PublishBody, DropCause> DecodePublish(std::string_view bytes) {
+  if (bytes.size() < kPublishLengthsBytes) return DropCause::kLength;
+  const uint64_t channel = ReadInt<uint32_t>(bytes, 0);
+  const uint64_t message = ReadInt<uint32_t>(bytes, 4);
+  bytes.remove_prefix(kPublishLengthsBytes);
+  if (channel + message != bytes.size()) return DropCause::kLength;
+  return PublishBody{bytes.substr(0, channel), bytes.substr(channel)};
+}
+
 // Fills in what the header says.
 Status DecodeAddress(std::string_view frame, Message& message) {
   message.ip = ReadText(frame, kIpAt, kIpBytes);
@@ -216,14 +230,11 @@ std::string_view CauseName(DropCause cause) {
 }
 
 bool HasKnownBody(MessageType type) {
-  switch (type) {
-    case MessageType::kPublish:
-    case MessageType::kModule:
-    case MessageType::kPublishShard:
-      return false;
-    default:
-      return true;
-  }
+  return type != MessageType::kModule;
+}
+
+bool IsPublish(MessageType type) {
+  return type == MessageType::kPublish || type == MessageType::kPublishShard;
 }
 
 bool IsPlausibleAddress(std::string_view text) {
@@ -273,6 +284,13 @@ std::string Encode(const Message& message) {
     WriteInt<uint64_t>(out, kHeaderBytes, update->config_epoch);
     WriteText(out, kHeaderBytes + 8, NodeId::kLength, update->owner.view());
     WriteSlots(out, kHeaderBytes + 8 + NodeId::kLength, update->slots);
+  } else if (const auto* publish = std::get_if<PublishBody>(&message.body)) {
+    const size_t channel_at = kHeaderBytes + kPublishLengthsBytes;
+    WriteInt<uint32_t>(out, kHeaderBytes, static_cast<uint32_t>(publish->channel.size()));
+    WriteInt<uint32_t>(out, kHeaderBytes + 4, static_cast<uint32_t>(publish->message.size()));
+    WriteText(out, channel_at, publish->channel.size(), publish->channel);
+    WriteText(out, channel_at + publish->channel.size(), publish->message.size(),
+              publish->message);
   }
   return out;
 }
@@ -324,6 +342,10 @@ Expected<Message, DropCause> Decode(std::string_view frame) {
     if (!owner) return DropCause::kNodeId;
     message.body = UpdateBody{ReadInt<uint64_t>(frame, kHeaderBytes), *owner,
                               ReadSlots(frame, kHeaderBytes + 8 + NodeId::kLength)};
+  } else if (IsPublish(message.type)) {
+    const auto publish = DecodePublish(frame.substr(kHeaderBytes));
+    if (!publish.ok()) return publish.error();
+    message.body = *publish;
   } else if (HasKnownBody(message.type) && body_bytes != 0) {
     return DropCause::kLength;
   }

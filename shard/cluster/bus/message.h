@@ -40,8 +40,7 @@
 //   type 0     : host name, ended by a zero byte and padded with more of them
 //
 // Nothing read from the network is trusted: Decode checks every length, and every text that could
-// reach nodes.conf. Bodies that this node does not use (PUBLISH, MODULE, unknown types) are not
-// kept.
+// reach nodes.conf. Bodies that this node does not use (MODULE, unknown types) are not kept.
 #pragma once
 
 #include <array>
@@ -68,6 +67,9 @@ inline constexpr size_t kMaxIpLength = kIpBytes - 1;
 inline constexpr size_t kMaxHostnameLength = 255;
 // What a PING can be at most: 65535 gossip entries and some extensions.
 inline constexpr size_t kMaxMessageBytes = kHeaderBytes + kGossipBytes * 65535 + 64 * 1024;
+// What is sent and taken of published messages, which may be as long as an argument of a request;
+// longer ones reach no other node.
+inline constexpr size_t kMaxPublishBytes = 64u << 20;
 
 enum class MessageType : uint16_t {
   kPing = 0,
@@ -89,6 +91,7 @@ std::string_view TypeName(MessageType type);
 
 // The types whose body is read; others are framed, counted and skipped.
 bool HasKnownBody(MessageType type);
+bool IsPublish(MessageType type);
 
 enum MessageFlag : uint8_t {
   kMessagePaused = 1,      // the primary has paused its clients for a manual failover
@@ -148,6 +151,14 @@ struct UpdateBody {
   bool operator==(const UpdateBody&) const = default;
 };
 
+// Views: into what was published, or into the bytes that were decoded.
+struct PublishBody {
+  std::string_view channel;
+  std::string_view message;
+
+  bool operator==(const PublishBody&) const = default;
+};
+
 struct Message {
   MessageType type = MessageType::kPing;
   uint16_t port = 0;
@@ -164,7 +175,7 @@ struct Message {
   bool state_ok = false;
   uint8_t message_flags = 0;
   // GossipBody for PING, PONG and MEET, and so on; monostate for types without a body of interest.
-  std::variant<std::monostate, GossipBody, FailBody, UpdateBody> body;
+  std::variant<std::monostate, GossipBody, FailBody, UpdateBody, PublishBody> body;
 
   bool operator==(const Message&) const = default;
 };
@@ -174,7 +185,7 @@ struct Message {
 std::string Encode(const Message& message);
 
 // Reads one whole message, `frame` being exactly its bytes; of a type without known body, the
-// header is enough.
+// header is enough. A PublishBody points into `frame`.
 Expected<Message, DropCause> Decode(std::string_view frame);
 
 // What the first kPreambleBytes tell.

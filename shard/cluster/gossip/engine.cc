@@ -21,7 +21,7 @@ Engine::Engine(NodeTable table, const ClusterOptions& options, const Clock& cloc
       failures_(table_, options, state_, messenger_, pending_, clock),
       claims_(table_, messenger_, pending_, keys),
       voter_(table_, messenger_, host, options, clock),
-      handler_(table_, links_, messenger_, failures_, claims_, voter_, blacklist_, pending_,
+      handler_(table_, links_, messenger_, failures_, claims_, voter_, blacklist_, pending_, host,
                options, stats_, clock, random),
       heartbeat_(table_, links_, messenger_, failures_, options, stats_, clock, random) {
   ApplyOptions();
@@ -53,6 +53,7 @@ void Engine::FinishPass() {
   if (pending_.TakeUpdateState()) {
     // Not final: Tick asks again, as the state is not ok then.
     (void)state_.Update(table_, options_, clock_.MonotonicMillis());
+    TellLostSlots();
   }
   if (!pending_.TakeSave()) return;
   const Status saved = host_.SaveConfig();
@@ -61,6 +62,13 @@ void Engine::FinishPass() {
                      << saved.error().message;
   }
   save_failed_ = !saved.ok();
+}
+
+void Engine::TellLostSlots() {
+  const Node* primary = NodeTable::PrimaryOf(table_.myself());
+  const SlotSet lost = primary == nullptr ? served_ : served_ & ~primary->slots;
+  served_ = primary == nullptr ? SlotSet() : primary->slots;
+  if (lost.any()) host_.OnSlotsLost(lost);
 }
 
 void Engine::OnConnected(LinkId link) {

@@ -62,6 +62,11 @@ class Engine {
   bool BumpEpoch();
   // Removes the node and keeps it away for Blacklist::kBanMs.
   void Forget(Node& node);
+  // Sends what a client has published to other nodes: to all, or, with `shard`, to the replicas (or
+  // the primary) of this one.
+  void Publish(std::string_view channel, std::string_view message, bool shard) {
+    messenger_.Publish(channel, message, shard);
+  }
   // Forgets all nodes and slots; `hard`: takes a new id and starts from epoch 0.
   void Reset(bool hard);
 
@@ -76,6 +81,8 @@ class Engine {
   const ClusterOptions& options() const { return options_; }
 
  private:
+  void TellLostSlots();
+
   NodeTable table_;
   const ClusterOptions& options_;
   const Clock& clock_;
@@ -92,6 +99,7 @@ class Engine {
   Blacklist blacklist_;
   MessageHandler handler_;
   Heartbeat heartbeat_;
+  SlotSet served_;  // this node's slots when FinishPass looked last
   bool save_failed_ = false;
   bool ip_announced_ = false;
 };

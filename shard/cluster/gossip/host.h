@@ -30,6 +30,13 @@ class Host {
   virtual void WorkIsDue() = 0;
   // Writes nodes.conf, to the disk. Called by FinishPass; again at the next one if it fails.
   virtual Status SaveConfig() = 0;
+  // Another node has published a message; `shard`: to a channel of a slot. The views are valid
+  // during the call.
+  virtual void OnPublished(std::string_view /*channel*/, std::string_view /*message*/,
+                           bool /*shard*/) {}
+  // Slots that this node has served, as a primary or a replica, are not its own any more. Called by
+  // FinishPass.
+  virtual void OnSlotsLost(const SlotSet& /*slots*/) {}
 };
 
 }  // namespace keyway::shard::cluster::gossip

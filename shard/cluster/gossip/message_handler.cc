@@ -47,6 +47,9 @@ void MessageHandler::OnMessage(LinkId link, const bus::Message& message) {
     OnFail(*arrival.sender, *fail);
   } else if (const auto* update = std::get_if<bus::UpdateBody>(&message.body)) {
     OnUpdate(*update);
+  } else if (const auto* publish = std::get_if<bus::PublishBody>(&message.body)) {
+    host_.OnPublished(publish->channel, publish->message,
+                      message.type == bus::MessageType::kPublishShard);
   } else if (message.type == bus::MessageType::kFailoverAuthRequest) {
     voter_.OnRequest(*arrival.sender, message);
   } else {

@@ -11,6 +11,7 @@
 #include "shard/cluster/failover/voter.h"
 #include "shard/cluster/gossip/blacklist.h"
 #include "shard/cluster/gossip/failure_detector.h"
+#include "shard/cluster/gossip/host.h"
 #include "shard/cluster/gossip/link_table.h"
 #include "shard/cluster/gossip/messenger.h"
 #include "shard/cluster/gossip/node_table.h"
@@ -28,8 +29,8 @@ class MessageHandler {
 
   MessageHandler(NodeTable& table, LinkTable& links, Messenger& messenger,
                  FailureDetector& failures, SlotClaims& claims, failover::Voter& voter,
-                 Blacklist& blacklist, PendingWork& pending, const ClusterOptions& options,
-                 BusStats& stats, const Clock& clock, Random& random)
+                 Blacklist& blacklist, PendingWork& pending, Host& host,
+                 const ClusterOptions& options, BusStats& stats, const Clock& clock, Random& random)
       : table_(table),
         links_(links),
         messenger_(messenger),
@@ -38,6 +39,7 @@ class MessageHandler {
         voter_(voter),
         blacklist_(blacklist),
         pending_(pending),
+        host_(host),
         options_(options),
         stats_(stats),
         clock_(clock),
@@ -87,6 +89,7 @@ class MessageHandler {
   failover::Voter& voter_;
   Blacklist& blacklist_;
   PendingWork& pending_;
+  Host& host_;
   const ClusterOptions& options_;
   BusStats& stats_;
   const Clock& clock_;

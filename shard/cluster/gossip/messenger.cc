@@ -1,7 +1,9 @@
 #include "shard/cluster/gossip/messenger.h"
 
 #include <algorithm>
+#include <string>
 
+#include "common/log/log.h"
 #include "shard/cluster/gossip/wall_time.h"
 
 namespace keyway::shard::cluster::gossip {
@@ -91,6 +93,37 @@ void Messenger::BroadcastFail(const Node& failed) {
 void Messenger::SendFailoverAck(const Node& candidate) {
   if (candidate.outbound == kNoLink) return;
   Send(candidate.outbound, Header(bus::MessageType::kFailoverAuthAck));
+}
+
+void Messenger::Publish(std::string_view channel, std::string_view message, bool shard) {
+  const Node& me = table_.myself();
+  const Node* primary = NodeTable::PrimaryOf(table_.myself());
+  const bool to_some = shard ? primary != nullptr && (primary != &me || !me.replicas.empty())
+                             : table_.size() > 1;
+  if (!to_some) return;
+  bus::Message header =
+      Header(shard ? bus::MessageType::kPublishShard : bus::MessageType::kPublish);
+  header.body = bus::PublishBody{channel, message};
+  const std::string bytes = bus::Encode(header);
+  if (bytes.size() > bus::kMaxPublishBytes) {
+    KEYWAY_VERBOSE() << "A published message of " << message.size()
+                     << " bytes is too long for the other nodes of the cluster.";
+    return;
+  }
+  if (shard) {
+    SendPublished(*primary, header.type, bytes);
+    for (const Node* node : primary->replicas) SendPublished(*node, header.type, bytes);
+  } else {
+    for (const Node* node : table_.nodes()) SendPublished(*node, header.type, bytes);
+  }
+}
+
+// A node that takes its messages too slowly loses some of what is published rather than the link.
+void Messenger::SendPublished(const Node& node, bus::MessageType type, std::string_view bytes) {
+  if (node.outbound == kNoLink || node.is(kMyself | kHandshake)) return;
+  if (links_.transport().QueuedBytes(node.outbound) + bytes.size() > bus::kMaxPublishBytes) return;
+  links_.transport().Send(node.outbound, bytes);
+  stats_.CountSent(type);
 }
 
 void Messenger::SendUpdate(const Node& to, const Node& owner) {

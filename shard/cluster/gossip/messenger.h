@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "common/base/clock.h"
 #include "common/base/random.h"
@@ -42,6 +43,8 @@ class Messenger {
   void BroadcastFail(const Node& failed);
   // This node's vote for `candidate`.
   void SendFailoverAck(const Node& candidate);
+  // To every node that can be reached; `shard`: to those that serve the slots of this one.
+  void Publish(std::string_view channel, std::string_view message, bool shard);
   // Tells `to` what `owner` owns, and since which epoch.
   void SendUpdate(const Node& to, const Node& owner);
 
@@ -51,6 +54,7 @@ class Messenger {
   void SendHeartbeat(Node& node, bus::MessageType type);
   bool AddGossip(bus::GossipBody& body, Node& node) const;
   void Send(LinkId link, const bus::Message& message);
+  void SendPublished(const Node& node, bus::MessageType type, std::string_view bytes);
 
   NodeTable& table_;
   LinkTable& links_;

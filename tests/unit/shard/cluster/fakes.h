@@ -32,7 +32,8 @@ class FakeTransport : public gossip::Transport {
  public:
   struct Sent {
     gossip::LinkId link;
-    bus::Message message;
+    bus::Message message;  // may point into `bytes`
+    std::string bytes;
   };
 
   gossip::LinkId Connect(const std::string& ip, uint16_t bus_port) override {
@@ -42,9 +43,10 @@ class FakeTransport : public gossip::Transport {
     return link;
   }
   void Send(gossip::LinkId link, std::string_view message) override {
-    auto decoded = bus::Decode(message);
+    std::string bytes(message);
+    auto decoded = bus::Decode(bytes);
     ASSERT_TRUE(decoded.ok());
-    sent.push_back({link, std::move(*decoded)});
+    sent.push_back({link, std::move(*decoded), std::move(bytes)});
   }
   void Close(gossip::LinkId link) override { open.erase(link); }
   void Trust(gossip::LinkId link) override { trusted.insert(link); }
@@ -86,6 +88,14 @@ class FakeHost : public gossip::Host {
     return fail_saves ? Status(Error{"disk full"}) : Status();
   }
 
+  void OnPublished(std::string_view channel, std::string_view message, bool shard) override {
+    published.push_back((shard ? "shard " : "") + std::string(channel) + ":" +
+                        std::string(message));
+  }
+  void OnSlotsLost(const SlotSet& slots) override { lost |= slots; }
+
+  std::vector<std::string> published;
+  SlotSet lost;
   bool due = false;
   bool fail_saves = false;
   int saves = 0;

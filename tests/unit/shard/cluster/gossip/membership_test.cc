@@ -293,11 +293,11 @@ TEST_F(MembershipTest, HandshakesOfStrangersAreBounded) {
 
 TEST_F(MembershipTest, MessagesNobodyHandlesAreCounted) {
   AddPeer('a');
-  bus::Message publish = From('a', bus::MessageType::kPublish);
-  publish.body = std::monostate();
-  Receive(publish);
+  bus::Message module = From('a', bus::MessageType::kModule);
+  module.body = std::monostate();
+  Receive(module);
   EXPECT_EQ(engine_->stats().dropped[static_cast<size_t>(bus::DropCause::kUnusable)], 1u);
-  EXPECT_EQ(engine_->stats().received[static_cast<size_t>(bus::MessageType::kPublish)], 1u);
+  EXPECT_EQ(engine_->stats().received[static_cast<size_t>(bus::MessageType::kModule)], 1u);
 }
 
 }  // namespace
