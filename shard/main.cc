@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/process.h"
 #include "common/command/table.h"
@@ -108,6 +110,7 @@ void AnnounceStart(bool configured) {
 int Main(int argc, char** argv) {
   const std::string executable = ExecutablePath(argv[0]);
   const bool configured = argc > 1;
+  std::vector<std::string> arguments(argv, argv + argc);
   PrepareProcessTitle(argc, argv);
   if (const Status table = command::ValidateTable(); !table.ok()) {
     return Fail(table.error().message);
@@ -154,6 +157,7 @@ int Main(int argc, char** argv) {
   commands::RegisterAll(handlers);
   Server server(config, registry, handlers, executable);
   server.set_supervisor(SupervisorName(supervisor));
+  server.set_arguments(std::move(arguments));
   if (const Status started = server.Start(); !started.ok()) {
     KEYWAY_WARNING() << started.error().message;
     return 1;

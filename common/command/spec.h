@@ -35,6 +35,7 @@ enum Flag : uint32_t {
   kNoMandatoryKeys = 1u << 18,
   kAllowBusy = 1u << 19,
   kMovableKeys = 1u << 20,
+  kProtected = 1u << 21,  // only when the configuration allows it (enable-debug-command)
 };
 
 // ACL categories, as bits, in the order in which COMMAND INFO and ACL CAT list them.

@@ -52,7 +52,7 @@ void AddCluster(Registry& registry, ShardConfig& c) {
   rows.Bool("cluster-allow-reads-when-down", c.cluster_allow_reads_when_down, kNone,
             "Serve reads of own slots while the cluster is down");
   rows.Bool("cluster-allow-pubsubshard-when-down", c.cluster_allow_pubsubshard_when_down,
-            kNoEffectYet, "Serve sharded publish and subscribe while the cluster is down");
+            kNone, "Serve sharded publish and subscribe while the cluster is down");
   rows.Memory("cluster-link-sendbuf-limit", c.cluster_link_sendbuf_limit, kNone,
               "Most unsent bytes of a bus link before it is closed; 0: no limit");
   rows.Int32("cluster-migration-barrier", c.cluster_migration_barrier, 0, kNoEffectYet,

@@ -104,11 +104,11 @@ void AddGeneral(Registry& registry, ShardConfig& c) {
   rows.Bool("dynamic-hz", c.dynamic_hz, kNone, "Raise hz with the number of clients");
   rows.Bool("always-show-logo", c.always_show_logo, kImmutable | kNoEffectYet,
             "Show the ASCII logo in a log that is no terminal");
-  rows.Integer("slowlog-log-slower-than", c.slowlog_log_slower_than, {-1}, kNoEffectYet,
+  rows.Integer("slowlog-log-slower-than", c.slowlog_log_slower_than, {-1}, kNone,
                "Microseconds from which a command enters the slow log; -1: none does");
-  rows.Integer("slowlog-max-len", c.slowlog_max_len, {}, kNoEffectYet,
+  rows.Integer("slowlog-max-len", c.slowlog_max_len, {}, kNone,
                "Entries kept in the slow log");
-  rows.Integer("latency-monitor-threshold", c.latency_monitor_threshold, {}, kNoEffectYet,
+  rows.Integer("latency-monitor-threshold", c.latency_monitor_threshold, {}, kNone,
                "Milliseconds from which an event enters the latency history; 0: off");
   rows.Bool("latency-tracking", c.latency_tracking, kNone,
             "Keep a latency histogram of each command");
@@ -152,12 +152,12 @@ void AddProcess(Registry& registry, ShardConfig& c) {
              {"yes", OomScoreAdj::kRelative},
              {"relative", OomScoreAdj::kRelative},
              {"absolute", OomScoreAdj::kAbsolute}},
-            kNoEffectYet, "Set the process's oom_score_adj");
+            kNone, "Set the process's oom_score_adj");
   rows.Custom("oom-score-adj-values", Kind::kList, MakeOomScores(c.oom_score_adj_values),
-              "primary replica child", kMultiWord | kNoEffectYet, "The values of oom-score-adj");
-  rows.Bool("disable-thp", c.disable_thp, kImmutable | kNoEffectYet,
+              "primary replica child", kMultiWord, "The values of oom-score-adj");
+  rows.Bool("disable-thp", c.disable_thp, kImmutable,
             "Keep transparent huge pages off for this process");
-  rows.Text("server_cpulist", c.server_cpulist, kImmutable | kNoEffectYet,
+  rows.Text("server_cpulist", c.server_cpulist, kImmutable,
             "CPUs of the main thread");
   rows.Text("bio_cpulist", c.bio_cpulist, kImmutable | kNoEffectYet, "CPUs of the side threads");
   rows.Text("aof_rewrite_cpulist", c.aof_rewrite_cpulist, kImmutable | kNoEffectYet,
@@ -170,7 +170,7 @@ void AddProcess(Registry& registry, ShardConfig& c) {
                "Threads that read and write sockets; a shard uses one");
   rows.Bool("io-threads-do-reads", c.io_threads_do_reads, kImmutable | kNoEffectYet,
             "Let io-threads read as well");
-  rows.Bool("jemalloc-bg-thread", c.jemalloc_bg_thread, kNoEffectYet,
+  rows.Bool("jemalloc-bg-thread", c.jemalloc_bg_thread, kNone,
             "Let jemalloc return memory from a thread of its own");
 }
 

@@ -33,7 +33,7 @@ class DefragSwitch final : public Value {
 
 void AddMemory(Registry& registry, ShardConfig& c) {
   Section rows(registry, "memory");
-  rows.Memory("maxmemory", c.maxmemory, kNoEffectYet,
+  rows.Memory("maxmemory", c.maxmemory, kNone,
               "Most bytes of memory before keys are evicted or writes refused; 0: no limit");
   rows.Enum("maxmemory-policy", c.maxmemory_policy,
             {{"volatile-lru", MaxmemoryPolicy::kVolatileLru},
@@ -44,10 +44,10 @@ void AddMemory(Registry& registry, ShardConfig& c) {
              {"allkeys-lfu", MaxmemoryPolicy::kAllkeysLfu},
              {"allkeys-random", MaxmemoryPolicy::kAllkeysRandom},
              {"noeviction", MaxmemoryPolicy::kNoEviction}},
-            kNoEffectYet, "Which keys go when maxmemory is reached");
-  rows.Int32("maxmemory-samples", c.maxmemory_samples, 1, kNoEffectYet,
+            kNone, "Which keys go when maxmemory is reached");
+  rows.Int32("maxmemory-samples", c.maxmemory_samples, 1, kNone,
              "Keys looked at to find one to evict");
-  rows.Integer("maxmemory-eviction-tenacity", c.maxmemory_eviction_tenacity, {0, 100}, kNoEffectYet,
+  rows.Integer("maxmemory-eviction-tenacity", c.maxmemory_eviction_tenacity, {0, 100}, kNone,
                "How long one eviction may take");
   rows.Int32("lfu-log-factor", c.lfu_log_factor, 0, kNone,
              "How many uses fill the counter of a key");
@@ -57,7 +57,7 @@ void AddMemory(Registry& registry, ShardConfig& c) {
                "How much work goes into finding expired keys");
   rows.Bool("activerehashing", c.activerehashing, kNoEffectYet,
             "Rehash tables in the background; a shard's tables need none");
-  rows.Bool("lazyfree-lazy-eviction", c.lazyfree_lazy_eviction, kNoEffectYet,
+  rows.Bool("lazyfree-lazy-eviction", c.lazyfree_lazy_eviction, kNone,
             "Free evicted values on a side thread");
   rows.Bool("lazyfree-lazy-expire", c.lazyfree_lazy_expire, kNone,
             "Free expired values on a side thread");
@@ -85,26 +85,26 @@ void AddMemory(Registry& registry, ShardConfig& c) {
 void AddEncodings(Registry& registry, ShardConfig& c) {
   Section rows(registry, "encodings");
   rows.Integer({"hash-max-listpack-entries", "hash-max-ziplist-entries"},
-               c.hash_max_listpack_entries, {}, kNoEffectYet, "Most fields of a packed hash");
+               c.hash_max_listpack_entries, {}, kNone, "Most fields of a packed hash");
   rows.Memory({"hash-max-listpack-value", "hash-max-ziplist-value"}, c.hash_max_listpack_value, {},
-              kNoEffectYet, "Longest field or value of a packed hash");
+              kNone, "Longest field or value of a packed hash");
   rows.Integer({"list-max-listpack-size", "list-max-ziplist-size"}, c.list_max_listpack_size,
-               {-2147483648, 2147483647}, kNoEffectYet,
+               {-2147483648, 2147483647}, kNone,
                "Most elements of a list node, or -1..-5: 4, 8, 16, 32, 64 kb");
   rows.Int32("list-compress-depth", c.list_compress_depth, 0, kNoEffectYet,
              "List nodes at each end that stay uncompressed; 0: all");
-  rows.Integer("set-max-intset-entries", c.set_max_intset_entries, {}, kNoEffectYet,
+  rows.Integer("set-max-intset-entries", c.set_max_intset_entries, {}, kNone,
                "Most elements of a packed set of integers");
   rows.Integer({"zset-max-listpack-entries", "zset-max-ziplist-entries"},
-               c.zset_max_listpack_entries, {}, kNoEffectYet,
+               c.zset_max_listpack_entries, {}, kNone,
                "Most elements of a packed sorted set");
   rows.Memory({"zset-max-listpack-value", "zset-max-ziplist-value"}, c.zset_max_listpack_value, {},
-              kNoEffectYet, "Longest element of a packed sorted set");
-  rows.Memory("hll-sparse-max-bytes", c.hll_sparse_max_bytes, {}, kNoEffectYet,
+              kNone, "Longest element of a packed sorted set");
+  rows.Memory("hll-sparse-max-bytes", c.hll_sparse_max_bytes, {}, kNone,
               "Largest sparse HyperLogLog");
-  rows.Memory("stream-node-max-bytes", c.stream_node_max_bytes, {}, kNoEffectYet,
+  rows.Memory("stream-node-max-bytes", c.stream_node_max_bytes, {}, kNone,
               "Most bytes of a stream node; 0: no limit");
-  rows.Integer("stream-node-max-entries", c.stream_node_max_entries, {}, kNoEffectYet,
+  rows.Integer("stream-node-max-entries", c.stream_node_max_entries, {}, kNone,
                "Most entries of a stream node; 0: no limit");
 }
 

@@ -45,12 +45,12 @@ void AddClients(Registry& registry, ShardConfig& c) {
   rows.Memory("proto-max-bulk-len", c.proto_max_bulk_len, {1024 * 1024}, kNone,
               "Longest single argument of a request");
   rows.Custom("maxmemory-clients", Kind::kMemoryOrPercent, MakeMemoryLimit(c.maxmemory_clients),
-              "bytes or N%", kNoEffectYet,
+              "bytes or N%", kNone,
               "Most memory of all clients together, or a share of maxmemory; 0: no limit");
-  rows.Integer("tracking-table-max-keys", c.tracking_table_max_keys, {}, kNoEffectYet,
+  rows.Integer("tracking-table-max-keys", c.tracking_table_max_keys, {}, kNone,
                "Most keys remembered for client side caching");
   rows.Custom("notify-keyspace-events", Kind::kString, MakeKeyspaceEvents(c.notify_keyspace_events),
-              "letters of Ag$lshzxeKEtmdn", kNoEffectYet, "Which changes of keys are published");
+              "letters of Ag$lshzxeKEtmdn", kNone, "Which changes of keys are published");
 }
 
 }  // namespace keyway::shard

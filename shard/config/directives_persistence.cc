@@ -30,7 +30,8 @@ void AddPersistence(Registry& registry, ShardConfig& c) {
             PlainName("dbfilename", "filename", /*may_be_empty=*/true));
   rows.Bool("stop-writes-on-bgsave-error", c.stop_writes_on_bgsave_error, kNoEffectYet,
             "Refuse writes after the RDB file could not be written");
-  rows.Bool("rdbcompression", c.rdbcompression, kNoEffectYet, "Compress strings in the RDB file");
+  rows.Bool("rdbcompression", c.rdbcompression, kNone,
+            "Compress strings in DUMP payloads and the RDB file");
   rows.Bool("rdbchecksum", c.rdbchecksum, kImmutable | kNoEffectYet,
             "Put a checksum at the end of the RDB file");
   rows.Bool("rdb-save-incremental-fsync", c.rdb_save_incremental_fsync, kNoEffectYet,
@@ -46,7 +47,7 @@ void AddPersistence(Registry& registry, ShardConfig& c) {
   rows.Enum(
       "sanitize-dump-payload", c.sanitize_dump_payload,
       {{"no", SanitizeDump::kNo}, {"yes", SanitizeDump::kYes}, {"clients", SanitizeDump::kClients}},
-      kNoEffectYet, "Check RDB and RESTORE payloads thoroughly");
+      kNoEffectYet, "Payloads are always checked thoroughly");
   rows.Bool("appendonly", c.appendonly, kDenyLoading | kNoEffectYet,
             "Log every write to the append only file");
   rows.Text("appendfilename", c.appendfilename, kImmutable | kNoEffectYet,

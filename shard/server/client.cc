@@ -6,9 +6,11 @@
 
 #include "common/log/log.h"
 #include "shard/config/shard_config.h"
+#include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/dispatcher.h"
 #include "shard/server/stats.h"
+#include "shard/server/tracking.h"
 
 namespace keyway::shard {
 namespace {
@@ -79,7 +81,50 @@ void Client::SetReplyMode(ReplyMode mode) {
   }
 }
 
+void Client::set_state(StateKind kind, std::unique_ptr<ClientState> state) {
+  // What the old state's destructor does must find the client without it.
+  std::unique_ptr<ClientState> old = std::exchange(states_[static_cast<size_t>(kind)], nullptr);
+  old.reset();
+  states_[static_cast<size_t>(kind)] = std::move(state);
+}
+
+void Client::DropStates() {
+  for (size_t kind = 0; kind < kStateKinds; ++kind) {
+    set_state(static_cast<StateKind>(kind), nullptr);
+  }
+}
+
+resp::ReplyWriter Client::Push() {
+  const bool in_reply = replies_open_ != 0 && output_bytes() != reply_start_;
+  return resp::ReplyWriter(in_reply ? pushed_in_reply_ : stream_->output(), version_);
+}
+
+void Client::PushDone() {
+  if (pushed_in_reply_.empty()) reply_start_ = output_bytes();
+  if (closing_) return;
+  stream_->ScheduleWrite();
+  CountMemory();
+  if (OverOutputLimit(registry_.clock().MonotonicMicros())) registry_.CloseForOutputSoon(*this);
+}
+
+void Client::BeginReply() {
+  ++replies_open_;
+  reply_start_ = output_bytes();
+}
+
+void Client::EndReply() {
+  --replies_open_;
+  if (!pushed_in_reply_.empty()) stream_->output().AppendBuffer(std::move(pushed_in_reply_));
+}
+
+void Client::set_output_class(ClientClass output_class) {
+  output_class_ = output_class;
+  ApplyLimits();
+}
+
 void Client::ResetState() {
+  DropStates();
+  output_class_ = kClassNormal;
   name_.clear();
   db_ = 0;
   version_ = resp::Version::kResp2;
@@ -101,6 +146,7 @@ void Client::CloseAfterReply() {
 
 void Client::EndCommand(bool was_asking) {
   if (was_asking) asking_ = false;
+  if (has_state(StateKind::kTracking)) Tracking::EndCaching(*this);
   skip_this_reply_ = skip_next_reply_;
   skip_next_reply_ = false;
   current_args_ = {};
@@ -123,13 +169,13 @@ void Client::ApplyLimits() {
   parser_.set_limits(limits);
   parser_.set_authenticated(authenticated_ || config.requirepass.empty());
   // Whoever sets a limit wants the client to run into it, not to be held back before.
-  const OutputLimit& limit = config.client_output_buffer_limit[kClassNormal];
+  const OutputLimit& limit = config.client_output_buffer_limit[output_class_];
   pause_bytes_ = std::max<uint64_t>({kOutputPauseBytes, limit.hard_bytes, limit.soft_bytes});
   stream_->SetOptions(registry_.StreamOptionsFor(pause_bytes_));
 }
 
 bool Client::OverOutputLimit(int64_t now_micros) {
-  const OutputLimit& limit = registry_.config().client_output_buffer_limit[kClassNormal];
+  const OutputLimit& limit = registry_.config().client_output_buffer_limit[output_class_];
   const size_t bytes = output_bytes();
   if (limit.hard_bytes != 0 && bytes >= limit.hard_bytes) return true;
   if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
@@ -164,6 +210,7 @@ size_t Client::OnBytes(std::string_view bytes) {
   batch_bytes_ = bytes.size();
   const size_t done = ExecuteRequests(bytes);
   batch_bytes_ = 0;
+  CountMemory();
   stats.recent_max_output.Add(output_bytes());
   if (!stream_->output().empty()) stream_->ScheduleWrite();
   return closing_ ? bytes.size() : done;
@@ -209,11 +256,16 @@ void Client::FailProtocol(std::string_view bytes) {
   CloseAfterReply();
 }
 
+void Client::CountMemory() {
+  if (ClientEviction* eviction = registry_.client_eviction()) eviction->Update(*this);
+}
+
 void Client::OnOutputFull() {
   output_full_ = true;
 }
 
 void Client::OnDrained() {
+  CountMemory();
   output_full_ = false;
   if (waits_for_drain_) PresentAgain();
 }
@@ -243,12 +295,29 @@ size_t Client::input_bytes() const {
 }
 
 size_t Client::Memory() const {
-  return sizeof(Client) + name_.capacity() + stream_->input_memory() + stream_->output().memory();
+  size_t bytes =
+      sizeof(Client) + name_.capacity() + stream_->input_memory() + stream_->output().memory();
+  for (const auto& state : states_) {
+    if (state != nullptr) bytes += state->Memory();
+  }
+  return bytes;
 }
 
 std::string Client::Describe(int64_t now_micros) const {
+  ClientDescription states;
+  states.blocked = suspended_;
+  for (const auto& state : states_) {
+    if (state != nullptr) state->Describe(states);
+  }
   std::string flags;
-  if (suspended_) flags += 'b';
+  if (states.monitor) flags += 'O';
+  if (states.pubsub) flags += 'P';
+  if (states.multi) flags += 'x';
+  if (states.blocked) flags += 'b';
+  if (states.tracking) flags += 't';
+  if (states.tracking_broken) flags += 'R';
+  if (states.tracking_bcast) flags += 'B';
+  if (states.dirty_cas) flags += 'd';
   if (closing_) flags += 'c';
   if (stream_->is_unix_socket()) flags += 'U';
   if (readonly_) flags += 'r';
@@ -270,17 +339,19 @@ std::string Client::Describe(int64_t now_micros) const {
   line += " addr=" + PeerText() + " laddr=" + LocalText() + number(" fd=", stream_->fd());
   line += " name=" + name_ + number(" age=", (now_micros - created_micros_) / 1'000'000);
   line += number(" idle=", std::max<int64_t>(0, now_micros - last_request_micros_) / 1'000'000);
-  line += " flags=" + flags + number(" db=", db_) + " sub=0 psub=0 ssub=0 multi=-1";
+  line += " flags=" + flags + number(" db=", db_);
+  line += number(" sub=", states.channels) + number(" psub=", states.patterns);
+  line += number(" ssub=", states.shard_channels) + number(" multi=", states.queued_commands);
   line += number(" qbuf=", input);
   line += number(" qbuf-free=", input_memory > input ? input_memory - input : 0);
-  line += number(" argv-mem=", argument_bytes) + " multi-mem=0";
+  line += number(" argv-mem=", argument_bytes) + number(" multi-mem=", states.queued_bytes);
   line += number(" rbs=", output.memory()) + number(" rbp=", output.size());
   line += number(" obl=", first_block) + number(" oll=", more_blocks);
   line += number(" omem=", more_blocks * OutputBuffer::kBlockBytes);
   line += number(" tot-mem=", Memory());
   line += stream_->write_blocked() ? " events=rw" : " events=r";
   line += " cmd=" + (last_command_ != nullptr ? last_command_->full_name : "NULL");
-  line += " user=default redir=-1" + number(" resp=", static_cast<int>(version_));
+  line += " user=default" + number(" redir=", states.redirect) + number(" resp=", static_cast<int>(version_));
   return line;
 }
 

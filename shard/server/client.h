@@ -11,6 +11,7 @@
 // client-query-buffer-limit, output by kOutputPauseBytes and client-output-buffer-limit.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,6 +22,8 @@
 #include "common/net/stream.h"
 #include "common/resp/reply_writer.h"
 #include "common/resp/request_parser.h"
+#include "shard/config/shard_config.h"
+#include "shard/server/client_state.h"
 
 namespace keyway::shard {
 
@@ -75,9 +78,34 @@ class Client final : public net::StreamHandler {
   // RESET: as it was when it connected, except that the name, too, is gone.
   void ResetState();
 
+  // --- What features keep about it.
+  // nullptr when the client does not use the feature. `T` is the feature's own class.
+  template <typename T>
+  T* state(StateKind kind) const {
+    return static_cast<T*>(states_[static_cast<size_t>(kind)].get());
+  }
+  bool has_state(StateKind kind) const { return states_[static_cast<size_t>(kind)] != nullptr; }
+  // Replaces it; nullptr: none. The old one is destroyed.
+  void set_state(StateKind kind, std::unique_ptr<ClientState> state);
+  // The client is closing: everything forgets it.
+  void DropStates();
+
   // --- Replying.
   // Into the client's output, or to nowhere while it wants no replies.
   resp::ReplyWriter Reply();
+  // For what is not the reply to a command of this client (messages, invalidations, lines of
+  // MONITOR), and for the reply to one that has waited: into the client's output, whatever it said
+  // about replies. `PushDone` afterwards sends it at the end of the pass, and closes the client soon,
+  // not at once, if its output is over the limit. What comes while the reply of a command of this
+  // client is being written stands before it, or, once some of the reply is there, behind it.
+  resp::ReplyWriter Push();
+  void PushDone();
+  // Around everything that writes a reply of this client; may be nested.
+  void BeginReply();
+  void EndReply();
+  // Which of client-output-buffer-limit holds.
+  ClientClass output_class() const { return output_class_; }
+  void set_output_class(ClientClass output_class);
   // No further request is read; what waits is sent, then the connection is closed.
   void CloseAfterReply();
   // No further request is read; the registry is about to destroy the client.
@@ -124,6 +152,8 @@ class Client final : public net::StreamHandler {
   void FailProtocol(std::string_view bytes);
   // Makes the stream present what it retains, after others had their turn.
   void PresentAgain();
+  // For maxmemory-clients.
+  void CountMemory();
 
   const uint64_t id_;
   ClientRegistry& registry_;
@@ -131,12 +161,17 @@ class Client final : public net::StreamHandler {
   resp::RequestParser parser_;
   const command::Command* last_command_ = nullptr;
   std::span<const std::string_view> current_args_;  // while a command is executed
+  std::array<std::unique_ptr<ClientState>, kStateKinds> states_;
   std::string name_;
+  OutputBuffer pushed_in_reply_;  // goes behind the reply that is being written
+  size_t reply_start_ = 0;        // where it starts, in bytes of output
+  int replies_open_ = 0;
   int64_t created_micros_;
   int64_t last_request_micros_;
   int64_t over_soft_limit_since_micros_ = 0;  // 0: is not over it
   size_t batch_bytes_ = 0;                    // presented to OnBytes, while in it
   size_t pause_bytes_ = kOutputPauseBytes;
+  ClientClass output_class_ = kClassNormal;
   int db_ = 0;
   resp::Version version_ = resp::Version::kResp2;
   bool authenticated_ = true;

@@ -5,6 +5,7 @@
 
 #include "common/log/log.h"
 #include "shard/config/shard_config.h"
+#include "shard/server/client_eviction.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard {
@@ -75,6 +76,7 @@ Client* ClientRegistry::Find(uint64_t id) {
 }
 
 void ClientRegistry::CountClosed(const Client& client) {
+  if (client_eviction_ != nullptr) client_eviction_->Forget(client);
   stats_.counters.input_bytes_closed += client.stream().bytes_received();
   stats_.counters.output_bytes_closed += client.stream().bytes_sent();
 }
@@ -84,6 +86,7 @@ void ClientRegistry::Close(Client& client) {
   if (found == clients_.end()) return;
   CountClosed(client);
   client.Abandon();
+  client.DropStates();
   if (closed_.empty()) loop_.AtEndOfPass([this] { closed_.clear(); });
   closed_.push_back(std::move(found->second));
   clients_.erase(found);
@@ -93,6 +96,7 @@ void ClientRegistry::Forget(Client& client) {
   const auto found = clients_.find(client.id());
   if (found == clients_.end()) return;  // closed already; dies at the end of the pass
   CountClosed(client);
+  client.DropStates();
   clients_.erase(found);
 }
 
@@ -127,6 +131,7 @@ void ClientRegistry::Cron() {
     if (client.OverOutputLimit(now)) {
       CloseForOutput(client);
     } else {
+      if (client_eviction_ != nullptr) client_eviction_->Update(client);
       CloseIfIdle(client, now);
     }
   });
@@ -139,8 +144,30 @@ void ClientRegistry::CloseForOutput(Client& client) {
   Close(client);
 }
 
+void ClientRegistry::CloseForQueryLimit(Client& client) {
+  KEYWAY_WARNING() << "Closing client that reached max query buffer length: "
+                   << client.Describe(clock_.MonotonicMicros());
+  ++stats_.counters.query_limit_disconnections;
+  Close(client);
+}
+
+void ClientRegistry::CloseForOutputSoon(Client& client) {
+  if (over_output_.empty()) {
+    loop_.AtEndOfPass([this] {
+      for (const uint64_t id : std::exchange(over_output_, {})) {
+        if (Client* found = Find(id)) CloseForOutput(*found);
+      }
+    });
+  }
+  if (std::find(over_output_.begin(), over_output_.end(), client.id()) == over_output_.end()) {
+    over_output_.push_back(client.id());
+  }
+}
+
 void ClientRegistry::CloseIfIdle(Client& client, int64_t now_micros) {
   if (config_.timeout == 0 || client.suspended()) return;
+  // Who listens has nothing to say.
+  if (client.has_state(StateKind::kSubscriptions) || client.has_state(StateKind::kMonitor)) return;
   if (now_micros - client.last_request_micros() <= config_.timeout * 1'000'000) return;
   KEYWAY_VERBOSE() << "Closing idle client";
   Close(client);

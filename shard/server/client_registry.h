@@ -19,6 +19,7 @@
 
 namespace keyway::shard {
 
+class ClientEviction;
 class Dispatcher;
 class ServerStats;
 struct ShardConfig;
@@ -34,6 +35,9 @@ class ClientRegistry {
 
   // Before the first client.
   void set_dispatcher(Dispatcher* dispatcher) { dispatcher_ = dispatcher; }
+  // Who keeps account of what clients occupy; nullptr: nobody.
+  void set_client_eviction(ClientEviction* eviction) { client_eviction_ = eviction; }
+  ClientEviction* client_eviction() { return client_eviction_; }
 
   // Connections of the cluster bus, which count towards maxclients.
   void set_bus_connections(size_t count) { bus_connections_ = count; }
@@ -60,6 +64,10 @@ class ClientRegistry {
   void Forget(Client& client);
   // Close, and says in the log that the client was over client-output-buffer-limit.
   void CloseForOutput(Client& client);
+  // The same at the end of the pass: whoever calls is walking over clients or their states.
+  void CloseForOutputSoon(Client& client);
+  // Close, and says in the log that the client keeps more than client-query-buffer-limit allows.
+  void CloseForQueryLimit(Client& client);
   // At the end of the process.
   void CloseAll();
 
@@ -68,11 +76,11 @@ class ClientRegistry {
   void Pause(PauseMode mode, int64_t until_micros);
   void Unpause();
   PauseMode paused() const { return pause_mode_; }
-  // Whether `command` has to wait.
-  bool MustWait(const command::Command& command) const {
+  // Whether a command with these command::Flag has to wait; of EXEC, those of what it executes.
+  bool MustWait(uint32_t flags) const {
     if (pause_mode_ == PauseMode::kNone) return false;
-    return pause_mode_ == PauseMode::kAll || command.spec->is(command::kWrite) ||
-           command.spec->is(command::kMayReplicate);
+    return pause_mode_ == PauseMode::kAll ||
+           (flags & (command::kWrite | command::kMayReplicate)) != 0;
   }
   // The client waits until the pause ends.
   void WaitForUnpause(Client& client);
@@ -106,9 +114,11 @@ class ClientRegistry {
   const ShardConfig& config_;
   ServerStats& stats_;
   Dispatcher* dispatcher_ = nullptr;
+  ClientEviction* client_eviction_ = nullptr;
   std::map<uint64_t, std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Client>> closed_;  // to be destroyed at the end of the pass
   std::vector<uint64_t> waiting_for_unpause_;
+  std::vector<uint64_t> over_output_;  // to be closed at the end of the pass
   uint64_t next_id_ = 1;
   size_t bus_connections_ = 0;
   PauseMode pause_mode_ = PauseMode::kNone;

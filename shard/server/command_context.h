@@ -29,11 +29,23 @@ class Keyspace;
 namespace cluster {
 class Cluster;
 }
+namespace pubsub {
+class PubSub;  // shard/pubsub/pubsub.h: channels and patterns
+}
 
+class Blocking;        // shard/server/blocking.h: commands that wait
 class Client;          // shard/server/client.h: one connection
 class ClientRegistry;  // shard/server/client_registry.h: all of them
 class ServerStats;     // shard/server/stats.h: counters for INFO and metrics
 class Lifecycle;       // shard/server/lifecycle.h: SHUTDOWN
+class Dispatcher;      // shard/server/dispatcher.h: how commands are executed
+class Transactions;    // shard/server/transactions.h: MULTI, WATCH
+class Tracking;        // shard/server/tracking.h: client-side caching
+class Monitors;        // shard/server/monitors.h: MONITOR
+class SlowLog;         // shard/server/slow_log.h
+class LatencyMonitor;  // shard/server/latency_monitor.h
+class Eviction;        // shard/server/eviction.h: maxmemory
+class ClientEviction;  // shard/server/client_eviction.h: maxmemory-clients
 
 // The parts of a running shard, for handlers that need more than keys and a reply. References live
 // as long as the process serves.
@@ -47,7 +59,18 @@ struct Services {
   ClientRegistry& clients;
   ServerStats& stats;
   Lifecycle& lifecycle;
-  cluster::Cluster* cluster;  // nullptr unless cluster-enabled
+  cluster::Cluster* cluster = nullptr;  // nullptr unless cluster-enabled
+  // Never nullptr in a running server; tests of single commands may go without.
+  Dispatcher* dispatcher = nullptr;
+  Blocking* blocking = nullptr;
+  Transactions* transactions = nullptr;
+  pubsub::PubSub* pubsub = nullptr;
+  Tracking* tracking = nullptr;
+  Monitors* monitors = nullptr;
+  SlowLog* slow_log = nullptr;
+  LatencyMonitor* latency = nullptr;
+  Eviction* eviction = nullptr;
+  ClientEviction* client_eviction = nullptr;
 };
 
 struct CommandContext {
@@ -58,6 +81,15 @@ struct CommandContext {
   keyspace::Database& db;  // the one the client selected
   Services& services;
   int64_t now_ms;  // wall clock when the command started: all keys of a command see one time
+  // Whether the command may wait (blocking.h): not in a transaction.
+  bool may_block = true;
+  // Set when a command that waits is tried again: the key that has changed.
+  const std::string_view* ready_key = nullptr;
+  // Set by Blocking::Block: there is no reply yet.
+  bool waits = false;
+
+  // Whether a command that may wait looks at `key` this time.
+  bool MayServe(std::string_view key) const { return ready_key == nullptr || *ready_key == key; }
 };
 
 // Writes exactly one reply (unless the client asked for none).

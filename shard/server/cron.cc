@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "common/base/allocated_bytes.h"
 #include "shard/cluster/cluster.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/server/blocking.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/lifecycle.h"
-#include "shard/server/memory_usage.h"
+#include "shard/server/latency_monitor.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard {
@@ -40,6 +42,7 @@ void Cron::Restart() {
 }
 
 void Cron::Tick() {
+  if (services_.lifecycle.cron_paused()) return;
   const int64_t now = services_.loop.NowMicros();
   if (now - last_sample_micros_ >= kSampleMicros * 9 / 10) {
     last_sample_micros_ = now;
@@ -52,6 +55,7 @@ void Cron::Tick() {
           static_cast<size_t>(services_.cluster->Summary().links));
     }
     services_.clients.Cron();
+    services_.blocking->Cron();
     if (++seconds_ % kRecentSeconds == 0) {
       services_.stats.recent_max_input.Rotate();
       services_.stats.recent_max_output.Rotate();
@@ -61,8 +65,7 @@ void Cron::Tick() {
   if (MayExpire()) {
     const int64_t effort = services_.config.active_expire_effort - 1;
     const int64_t percent = kExpirePercent + kExpirePercentPerEffort * effort;
-    services_.keyspace.ActiveExpire(1'000'000 * percent / services_.stats.current_hz / 100,
-                                    static_cast<int>(effort + 1));
+    Expire(1'000'000 * percent / services_.stats.current_hz / 100, effort + 1);
   }
 }
 
@@ -72,7 +75,7 @@ void Cron::Sample() {
   stats.operations.Sample(stats.counters.commands_processed, now);
   stats.input_bytes.Sample(services_.clients.InputBytes(), now);
   stats.output_bytes.Sample(services_.clients.OutputBytes(), now);
-  stats.memory_peak = std::max(stats.memory_peak, ReadMemoryUsage().allocated);
+  stats.memory_peak = std::max(stats.memory_peak, AllocatedBytes());
 }
 
 void Cron::AdaptFrequency() {
@@ -99,7 +102,16 @@ void Cron::ExpireQuickly() {
   const int64_t now = services_.loop.NowMicros();
   if (now - last_quick_expire_micros_ < 2 * budget) return;
   last_quick_expire_micros_ = now;
-  services_.keyspace.ActiveExpire(budget, static_cast<int>(effort + 1));
+  Expire(budget, effort + 1);
+}
+
+void Cron::Expire(int64_t budget_micros, int64_t effort) {
+  const int64_t start =
+      services_.latency->enabled() ? services_.clock.MonotonicMicros() : 0;
+  services_.keyspace.ActiveExpire(budget_micros, static_cast<int>(effort));
+  if (start != 0) {
+    services_.latency->Add("expire-cycle", services_.clock.MonotonicMicros() - start);
+  }
 }
 
 }  // namespace keyway::shard

@@ -6,8 +6,16 @@
 #include "shard/cluster/cluster.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/server/blocking.h"
+#include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/eviction.h"
+#include "shard/server/latency_monitor.h"
+#include "shard/server/monitors.h"
+#include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
+#include "shard/server/tracking.h"
+#include "shard/server/transactions.h"
 
 namespace keyway::shard {
 namespace {
@@ -25,8 +33,31 @@ bool IsHttp(std::string_view name) {
   return lower == "post" || lower == "host:";
 }
 
+// All that SUBSCRIBE and its relatives have in common is that no script may call them.
+bool MayBeSaidBySubscriber(const command::Command& command) {
+  if (command.spec->is(command::kPubsub) && command.spec->is(command::kNoscript)) return true;
+  const std::string& name = command.full_name;
+  return name == "ping" || name == "quit" || name == "reset";
+}
+
+// enable-debug-command: DEBUG is the only protected command so far.
+bool IsPermitted(const command::Command& command, const Client& client, const ShardConfig& config) {
+  if (!command.spec->is(command::kProtected)) return true;
+  return config.enable_debug_command == ProtectedAction::kYes ||
+         (config.enable_debug_command == ProtectedAction::kLocal && client.is_local());
+}
+
 bool HasKeys(const command::Spec& spec) {
   return !spec.key_specs.empty() || spec.is(command::kMovableKeys);
+}
+
+// Whether the command is refused when there is no memory left. Within MULTI each is, as a queue may
+// grow without end, but for those that end it.
+bool NeedsMemory(const command::Command& command, uint32_t flags, bool in_transaction) {
+  if ((flags & command::kDenyOom) != 0) return true;
+  const bool ends = Transactions::IsImmediate(command) && command.full_name != "multi" &&
+                    command.full_name != "watch";
+  return in_transaction && !ends;
 }
 
 }  // namespace
@@ -34,6 +65,7 @@ bool HasKeys(const command::Spec& spec) {
 Dispatcher::Dispatcher(Services& services, const HandlerTable& handlers)
     : services_(services),
       handlers_(handlers),
+      exec_(command::FindCommand("exec")),
       available_([this](const command::Command& command) { return Implements(command); }) {
   for (const auto& [name, new_name] : services.config.renamed_commands) {
     renamed_[LowerCase(name)];
@@ -65,49 +97,148 @@ Dispatcher::Outcome Dispatcher::ExecuteRenamed(Client& client,
   return ExecuteNamed(client, original, args);
 }
 
+// The checks in the order of Redis 7.0. Whatever refuses a command here says so with Refuse.
 Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std::string_view> args,
                                              std::span<const std::string_view> said) {
+  request_ = args;
+  // Lookup and arity.
   const command::Lookup lookup = command::LookupCommand(args);
   const Handler handler =
       lookup.status == command::Lookup::Status::kFound ? handlers_.Find(*lookup.command) : nullptr;
   if (handler == nullptr) return RefuseLookup(client, args, said);
   const command::Command& command = *lookup.command;
+  const Transaction* const transaction = OpenTransaction(client);
+  // EXEC counts as what it is about to execute.
+  uint32_t flags = command.spec->flags;
+  if (transaction != nullptr && &command == exec_) flags |= transaction->flags();
 
+  if (!IsPermitted(command, client, services_.config)) {
+    return Refuse(client, &command,
+                  "ERR DEBUG command not allowed. If the enable-debug-command option is set to "
+                  "\"local\", you can run it from a local connection, otherwise you need to set "
+                  "this option in the configuration file, and then restart the server.");
+  }
+  // Authentication.
   if (!client.authenticated() && !services_.config.requirepass.empty() &&
       !command.spec->is(command::kNoAuth)) {
     return Refuse(client, &command, "NOAUTH Authentication required.");
   }
+  if (transaction != nullptr && command.spec->is(command::kNoMulti)) {
+    return Refuse(client, &command, "ERR Command not allowed inside a transaction");
+  }
   client.BeginCommand(&command, args);
-  if (services_.cluster != nullptr && HasKeys(*command.spec) &&
+
+  // The slots of the keys.
+  if (services_.cluster != nullptr && (HasKeys(*command.spec) || &command == exec_) &&
       !AdmittedByCluster(client, command, args)) {
     return Outcome::kDone;
   }
-  if (services_.clients.MustWait(command)) {
+
+  // Memory: maxmemory-clients, maxmemory, the tracking table's limit.
+  if (services_.client_eviction != nullptr && services_.client_eviction->Enforce(&client)) {
+    return Outcome::kDone;  // the client is closed
+  }
+  if (services_.config.maxmemory != 0 && services_.eviction != nullptr &&
+      services_.eviction->MakeRoom() == Eviction::Outcome::kFailed &&
+      NeedsMemory(command, flags, transaction != nullptr)) {
+    return Refuse(client, &command, "OOM command not allowed when used memory > 'maxmemory'.");
+  }
+
+  if (services_.tracking != nullptr) {
+    services_.tracking->LimitTable(static_cast<size_t>(services_.config.tracking_table_max_keys));
+  }
+
+  // What a RESP2 client that is subscribed may say, and a monitor.
+  if (client.has_state(StateKind::kSubscriptions) && client.version() == resp::Version::kResp2 &&
+      !MayBeSaidBySubscriber(command)) {
+    return Refuse(client, &command,
+                  "ERR Can't execute '" + command.full_name +
+                      "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+                      "in this context");
+  }
+  if (client.has_state(StateKind::kMonitor) &&
+      (flags & (command::kWrite | command::kReadonly | command::kMayReplicate)) != 0) {
+    return Refuse(client, &command, "ERR Replica can't interact with the keyspace");
+  }
+
+  // CLIENT PAUSE.
+  if (services_.clients.MustWait(flags)) {
     client.BeginCommand(&command, {});  // the arguments are read again when its turn comes
     services_.clients.WaitForUnpause(client);
     return Outcome::kPostponed;
   }
+
+  if (transaction != nullptr && !Transactions::IsImmediate(command)) {
+    Queue(client, command, handler, args);
+    return Outcome::kDone;
+  }
   Call(client, command, handler, args);
+  if (services_.blocking != nullptr && services_.blocking->has_ready()) {
+    services_.blocking->ServeReady();
+  }
   return Outcome::kDone;
+}
+
+// Brings all keys of the transaction into queued_keys_. Returns the command that stands for all in
+// the eyes of the cluster: one that writes, if any does.
+const command::Command& Dispatcher::CollectQueuedKeys(const Transaction& transaction,
+                                                      const command::Command& exec) {
+  queued_keys_.clear();
+  queued_positions_.clear();
+  const command::Command* chosen = &exec;
+  for (const Transaction::Queued& queued : transaction.queue()) {
+    const auto args = queued.args.view();
+    if (!command::FindKeys(*queued.command, args, &keys_).ok()) continue;
+    for (const command::KeyPosition& position : keys_) {
+      queued_positions_.push_back({static_cast<int>(queued_keys_.size()), position.flags});
+      queued_keys_.push_back(args[static_cast<size_t>(position.index)]);
+    }
+    if (queued.command->spec->is(command::kWrite)) chosen = queued.command;
+  }
+  return *chosen;
 }
 
 bool Dispatcher::AdmittedByCluster(Client& client, const command::Command& command,
                                    std::span<const std::string_view> args) {
-  // Arguments that make no sense have no keys; the handler says what is wrong with them.
-  if (!command::FindKeys(command, args, &keys_).ok() || keys_.empty()) return true;
   const bool asking = client.asking() || command.spec->is(command::kAsking);
   resp::ReplyWriter reply = client.Reply();
-  if (services_.cluster->Admit(command, args, keys_, asking, client.readonly(), reply, client.db()))
-    return true;
+  if (&command == exec_) {
+    const Transaction* transaction = OpenTransaction(client);
+    if (transaction == nullptr) return true;
+    const command::Command& chosen = CollectQueuedKeys(*transaction, command);
+    if (queued_keys_.empty() ||
+        services_.cluster->Admit(chosen, queued_keys_, queued_positions_, asking, client.readonly(),
+                                 reply, client.db())) {
+      return true;
+    }
+    services_.transactions->Discard(client);
+  } else {
+    // Arguments that make no sense have no keys; the handler says what is wrong with them.
+    if (!command::FindKeys(command, args, &keys_).ok() || keys_.empty()) return true;
+    if (services_.cluster->Admit(command, args, keys_, asking, client.readonly(), reply,
+                                 client.db())) {
+      return true;
+    }
+    AbortTransaction(client);
+  }
   ++services_.stats.command(command.id).rejected;
   services_.stats.CountError(reply.error_code());
   client.EndCommand(client.asking());
   return false;
 }
 
+void Dispatcher::Queue(Client& client, const command::Command& command, Handler handler,
+                       std::span<const std::string_view> args) {
+  if (!services_.transactions->Queue(client, command, handler, args)) return;
+  resp::ReplyWriter reply = client.Reply();
+  reply.Simple("QUEUED");
+  EndRequest(client, client.asking());
+}
+
 void Dispatcher::Call(Client& client, const command::Command& command, Handler handler,
                       std::span<const std::string_view> args) {
   const bool was_asking = client.asking();
+  command_ms_ = now_ms();
   resp::ReplyWriter reply = client.Reply();
   CommandContext context{command,
                          args,
@@ -115,27 +246,136 @@ void Dispatcher::Call(Client& client, const command::Command& command, Handler h
                          reply,
                          services_.keyspace.database(client.db()),
                          services_,
-                         (now_micros_ + wall_minus_monotonic_micros_) / 1000};
+                         command_ms_};
+  Run(context, handler, CallKind::kRequest, 0);
+  // Here all changes of the command, or of the whole EXEC, are made: the effect stream (replicas,
+  // AOF) takes them as one unit.
+
+  if (context.waits) {
+    services_.blocking->BeganToWait(client, last_call_micros_);  // it ends the request, later
+  } else {
+    EndRequest(client, was_asking);
+  }
+}
+
+void Dispatcher::CallQueued(Client& client, const command::Command& command, Handler handler,
+                            std::span<const std::string_view> args) {
+  resp::ReplyWriter reply = client.Reply();
+  CommandContext context{.command = command,
+                         .args = args,
+                         .client = client,
+                         .reply = reply,
+                         .db = services_.keyspace.database(client.db()),
+                         .services = services_,
+                         .now_ms = command_ms_,
+                         .may_block = false};
+  Run(context, handler, CallKind::kQueued, 0);
+  services_.clients.nowhere().Clear();
+}
+
+bool Dispatcher::CallAgain(Client& client, const command::Command& command,
+                           std::span<const std::string_view> args,
+                           const std::string_view& ready_key, int64_t first_micros) {
+  command_ms_ = now_ms();
+  resp::ReplyWriter reply = client.Reply();
+  CommandContext context{.command = command,
+                         .args = args,
+                         .client = client,
+                         .reply = reply,
+                         .db = services_.keyspace.database(client.db()),
+                         .services = services_,
+                         .now_ms = command_ms_,
+                         .ready_key = &ready_key};
+  Run(context, handlers_.Find(command), CallKind::kRetry, first_micros);
+  // Here the effect stream takes the changes of the command.
+
+  return !context.waits;
+}
+
+// `first_micros`: of a command that is tried again, how long its first call took.
+void Dispatcher::Run(CommandContext& context, Handler handler, CallKind kind,
+                     int64_t first_micros) {
+  ServerStats& stats = services_.stats;
+  const command::CommandId id = context.command.id;
+  const int64_t start = now_micros_;  // calls inside this one move it on
+  const uint64_t errors_before = stats.counters.error_replies;
+  counted_errors_ = errors_before;
+
+  context.client.BeginReply();
+  if (services_.tracking != nullptr) services_.tracking->BeginCommand(context.client);
+
   handler(context);
 
-  const int64_t end = services_.clock.MonotonicMicros();
-  services_.stats.CountCall(command.id, static_cast<uint64_t>(end - now_micros_),
-                            services_.config.latency_tracking);
-  now_micros_ = end;
-  if (reply.errors() != 0) {
-    ++services_.stats.command(command.id).failed;
-    services_.stats.CountError(reply.error_code());
+  context.client.EndReply();
+  if (services_.tracking != nullptr) services_.tracking->EndCommand(context);
+  if (services_.monitors != nullptr && !services_.monitors->empty() && kind != CallKind::kRetry) {
+    services_.monitors->Show(context.client, context.command, context.args);
   }
+  const int64_t end = services_.clock.MonotonicMicros();
+  now_micros_ = end;
+  last_call_micros_ = end - start;
+  const auto micros = static_cast<uint64_t>(last_call_micros_);
+  const bool track = services_.config.latency_tracking && !context.waits;
+  if (kind != CallKind::kRetry) {
+    stats.CountCall(id, micros, track);
+  } else if (!context.waits) {
+    stats.CountEndOfWait(id, micros, micros + static_cast<uint64_t>(first_micros), track);
+  }
+  if (services_.slow_log != nullptr) LogTime(context, kind, last_call_micros_, first_micros);
+  if (context.reply.errors() != 0) stats.CountError(context.reply.error_code());
+  // A call has failed when there was an error, unless a call inside it has failed with it.
+  if (stats.counters.error_replies > counted_errors_) ++stats.command(id).failed;
+  counted_errors_ = stats.counters.error_replies;
+}
+
+// Latency history and slow log. Of a command that has waited, the time that it waited is no part.
+void Dispatcher::LogTime(const CommandContext& context, CallKind kind, int64_t micros,
+                         int64_t first_micros) {
+  if (services_.latency->enabled()) {
+    services_.latency->Add(kind == CallKind::kRetry                      ? "command-unblocking"
+                           : context.command.spec->is(command::kFast) ? "fast-command"
+                                                                         : "command",
+                           micros);
+  }
+  if (!context.waits && services_.slow_log->Keeps(context.command, micros + first_micros)) {
+    services_.slow_log->Add(context.command, context.args, micros + first_micros,
+                            context.client.PeerText(), context.client.name());
+  }
+}
+
+void Dispatcher::EndRequest(Client& client, bool was_asking) {
   client.EndCommand(was_asking);
-  if (!services_.clients.nowhere().empty()) services_.clients.nowhere().Clear();
-  if (client.OverOutputLimit(end)) services_.clients.CloseForOutput(client);
+  if (services_.client_eviction != nullptr) services_.client_eviction->Update(client);
+  OutputBuffer& nowhere = services_.clients.nowhere();
+  if (!nowhere.empty()) nowhere.Clear();
+  if (client.OverOutputLimit(now_micros_)) services_.clients.CloseForOutput(client);
+}
+
+Transaction* Dispatcher::OpenTransaction(const Client& client) {
+  Transaction* transaction = Transactions::Of(client);
+  return transaction != nullptr && transaction->open() ? transaction : nullptr;
+}
+
+void Dispatcher::AbortTransaction(const Client& client) {
+  if (Transaction* transaction = OpenTransaction(client)) transaction->Abort();
 }
 
 Dispatcher::Outcome Dispatcher::Refuse(Client& client, const command::Command* command,
                                        std::string_view error) {
   client.BeginCommand(command, {});
   resp::ReplyWriter reply = client.Reply();
-  reply.Error(error);
+  if (command != nullptr && command == exec_) {
+    reply.Error("EXECABORT Transaction discarded because of: " +
+                std::string(error.substr(error.starts_with("ERR ") ? 4 : 0)));
+    services_.transactions->Discard(client);  // without MULTI, too: no key is watched any longer
+    // Who has seen MULTI sees its end.
+    if (services_.monitors != nullptr && !services_.monitors->empty()) {
+      services_.monitors->Show(client, *command, request_);
+    }
+  } else {
+    reply.Error(error);
+    AbortTransaction(client);
+  }
   if (command != nullptr) ++services_.stats.command(command->id).rejected;
   services_.stats.CountError(reply.error_code());
   client.EndCommand(client.asking());

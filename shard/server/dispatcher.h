@@ -1,9 +1,11 @@
 // From a request to the handler of its command: finds the command, makes all the checks that Redis
 // 7.0 makes before a command runs, in its order, calls the handler, and counts.
 //
-// This is the one way in which a command of a client is executed. What comes later finds its place
-// here: ACL rules and MULTI between authentication and slot check, memory and replication checks
-// after it, the effect stream (replicas, AOF) and the slow log after the handler.
+// This is the one way in which a command is executed, whether a client has just sent it
+// (Execute), EXEC takes it from a queue (CallQueued), or it has waited for a key (CallAgain). The
+// order of the checks is ExecuteNamed; a refusal in any of them is a Refuse, which also aborts an
+// open transaction. What surrounds every handler (statistics, slow log, ...) is Run; what happens
+// once after a request or a whole EXEC is in Call (effects) and ExecuteNamed (blocked clients).
 #pragma once
 
 #include <cstdint>
@@ -21,13 +23,15 @@
 
 namespace keyway::shard {
 
+class Transaction;
+
 class Dispatcher {
  public:
   // Both outlive the dispatcher. `services.config.renamed_commands` is read here, once.
   Dispatcher(Services& services, const HandlerTable& handlers);
 
   enum class Outcome : uint8_t {
-    kDone,       // replied, or the client is closing
+    kDone,       // replied, or the client waits, or is closing
     kPostponed,  // nothing has happened, the client is suspended: ask again with the same request
   };
 
@@ -36,12 +40,28 @@ class Dispatcher {
   // Executes one request of `client`. `args` is not empty.
   Outcome Execute(Client& client, std::span<const std::string_view> args);
 
+  // Executes a command of the transaction that `client` executes: EXEC is on the stack.
+  void CallQueued(Client& client, const command::Command& command, Handler handler,
+                  std::span<const std::string_view> args);
+  // Tries a command again for which `client` waits, as `ready_key` has changed. `first_micros`: how
+  // long its first call took. Returns whether it has replied. No other command is under way.
+  bool CallAgain(Client& client, const command::Command& command,
+                 std::span<const std::string_view> args, const std::string_view& ready_key,
+                 int64_t first_micros);
+
   // When the last command of the batch ended; monotonic.
   int64_t now_micros() const { return now_micros_; }
+  // The wall clock at the same time.
+  int64_t now_ms() const { return (now_micros_ + wall_minus_monotonic_micros_) / 1000; }
+  // How long the last call of a handler took.
+  int64_t last_call_micros() const { return last_call_micros_; }
   // Whether this shard has the command, under any name.
   bool Implements(const command::Command& command) const { return handlers_.Implements(command); }
 
  private:
+  // How a handler comes to be called.
+  enum class CallKind : uint8_t { kRequest, kQueued, kRetry };
+
   Outcome Refuse(Client& client, const command::Command* command, std::string_view error);
   Outcome RefuseLookup(Client& client, std::span<const std::string_view> args,
                        std::span<const std::string_view> said);
@@ -52,19 +72,37 @@ class Dispatcher {
                        std::span<const std::string_view> said);
   bool AdmittedByCluster(Client& client, const command::Command& command,
                          std::span<const std::string_view> args);
+  const command::Command& CollectQueuedKeys(const Transaction& transaction,
+                                            const command::Command& exec);
+  void Queue(Client& client, const command::Command& command, Handler handler,
+             std::span<const std::string_view> args);
   void Call(Client& client, const command::Command& command, Handler handler,
             std::span<const std::string_view> args);
+  void Run(CommandContext& context, Handler handler, CallKind kind, int64_t first_micros);
+  void LogTime(const CommandContext& context, CallKind kind, int64_t micros, int64_t first_micros);
+  void EndRequest(Client& client, bool was_asking);
+  // nullptr outside of MULTI.
+  static Transaction* OpenTransaction(const Client& client);
+  static void AbortTransaction(const Client& client);
   void AbortAttack(Client& client);
 
   Services& services_;
   const HandlerTable& handlers_;
+  const command::Command* const exec_;
   std::function<bool(const command::Command&)> available_;
   // By lower-case name as clients say it: the name in the table, or empty when the name is gone.
   std::unordered_map<std::string, std::string> renamed_;
-  std::vector<command::KeyPosition> keys_;  // of the request at hand; reused
+  std::span<const std::string_view> request_;  // the one at hand; valid while it is executed
+  std::vector<command::KeyPosition> keys_;     // of the request at hand; reused
+  // The keys of a whole transaction, and where they are in the first; reused.
+  std::vector<std::string_view> queued_keys_;
+  std::vector<command::KeyPosition> queued_positions_;
   int64_t now_micros_ = 0;
+  int64_t command_ms_ = 0;  // the time that the commands of an EXEC see
+  int64_t last_call_micros_ = 0;
   int64_t wall_minus_monotonic_micros_ = 0;
   uint64_t clock_pass_ = UINT64_MAX;  // the pass in which the difference was taken
+  uint64_t counted_errors_ = 0;       // of all clients, when the last call ended
   int64_t last_attack_warning_micros_ = 0;
 };
 

@@ -11,10 +11,15 @@
 #include "shard/cluster/cluster.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/pubsub/pubsub.h"
+#include "shard/server/blocking.h"
+#include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/eviction.h"
 #include "shard/server/info.h"
 #include "shard/server/lifecycle.h"
 #include "shard/server/stats.h"
+#include "shard/server/tracking.h"
 
 namespace keyway::shard::info {
 namespace {
@@ -93,7 +98,8 @@ void Clients(Services& services, Lines& lines) {
   lines.Unsigned("client_recent_max_input_buffer", services.stats.recent_max_input.value());
   lines.Unsigned("client_recent_max_output_buffer", services.stats.recent_max_output.value());
   lines.Unsigned("blocked_clients", blocked);
-  lines.Zeros({"tracking_clients", "clients_in_timeout_table"});
+  lines.Unsigned("tracking_clients", services.tracking->tracking_clients());
+  lines.Unsigned("clients_in_timeout_table", services.blocking->timeouts());
 }
 
 void Persistence(Services& services, Lines& lines) {
@@ -144,16 +150,24 @@ void Stats(Services& services, Lines& lines) {
   lines.Format("expired_stale_perc", "%.2f", keys.expired_stale_percent);
   lines.Unsigned("expired_time_cap_reached_count", keys.expired_time_cap_reached);
   lines.Number("expire_cycle_cpu_milliseconds", keys.expire_cycle_cpu_micros / 1000);
-  lines.Zeros({"evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
-               "current_eviction_exceeded_time"});
+  lines.Unsigned("evicted_keys", keys.evicted_keys);
+  lines.Unsigned("evicted_clients", services.client_eviction->evicted_clients());
+  lines.Number("total_eviction_exceeded_time", services.eviction->total_exceeded_micros() / 1000);
+  lines.Number("current_eviction_exceeded_time",
+               services.eviction->current_exceeded_micros() / 1000);
   lines.Unsigned("keyspace_hits", keys.hits);
   lines.Unsigned("keyspace_misses", keys.misses);
-  lines.Zeros({"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec",
-               "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
-               "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits",
-               "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time",
-               "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
-               "unexpected_error_replies"});
+  lines.Unsigned("pubsub_channels", services.pubsub->count(pubsub::Kind::kChannel));
+  lines.Unsigned("pubsub_patterns", services.pubsub->count(pubsub::Kind::kPattern));
+  lines.Unsigned("pubsubshard_channels", services.pubsub->count(pubsub::Kind::kShardChannel));
+  lines.Zeros({"latest_fork_usec", "total_forks", "migrate_cached_sockets",
+               "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+               "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
+               "current_active_defrag_time"});
+  lines.Unsigned("tracking_total_keys", services.tracking->keys());
+  lines.Unsigned("tracking_total_items", services.tracking->items());
+  lines.Unsigned("tracking_total_prefixes", services.tracking->prefixes());
+  lines.Zeros({"unexpected_error_replies"});
   lines.Unsigned("total_error_replies", counters.error_replies);
   lines.Zeros({"dump_payload_sanitizations"});
   lines.Unsigned("total_reads_processed", counters.reads_processed);

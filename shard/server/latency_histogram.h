@@ -26,6 +26,24 @@ class LatencyHistogram {
   // calls.
   uint64_t AtPercentile(double percent) const;
 
+  // The calls counted up to powers of two of nanoseconds, from 1024 on, as LATENCY HISTOGRAM shows
+  // them: calls visit(upper bound in whole microseconds, calls up to it) where there are more than
+  // below the power before.
+  template <typename Visit>
+  void ForEachPower(Visit visit) const {
+    uint64_t seen = 0;
+    uint64_t shown = 0;
+    uint64_t power = 1024;
+    for (size_t index = 0; index < kBuckets; ++index) {
+      seen += counts_[index];
+      const uint64_t highest = HighestIn(index);
+      if (highest < power && index + 1 < kBuckets) continue;
+      if (seen > shown) visit(highest / 1000, seen);
+      shown = seen;
+      power *= 2;
+    }
+  }
+
  private:
   static constexpr int kHalfBits = 7;  // 128 buckets a doubling
   static constexpr int kDoublings = 30 - kHalfBits;

@@ -1,5 +1,12 @@
 #include "shard/server/lifecycle.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
 #include "common/log/log.h"
 
 namespace keyway::shard {
@@ -19,6 +26,24 @@ void Lifecycle::RequestShutdown(std::string_view reason) {
   shutdown_requested_ = true;
   KEYWAY_WARNING() << reason;
   if (on_shutdown_) on_shutdown_();
+}
+
+void Lifecycle::Restart(int64_t delay_ms) {
+  if (arguments_.empty() || access(identity_.executable.c_str(), X_OK) != 0) {
+    KEYWAY_WARNING() << "Can't restart: this process has no permissions to execute "
+                     << identity_.executable;
+    return;
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+  std::vector<char*> arguments;
+  arguments.reserve(arguments_.size() + 1);
+  for (std::string& argument : arguments_) arguments.push_back(argument.data());
+  arguments.push_back(nullptr);
+  // The new process opens its own listeners; standard input, output and error stay.
+  close_range(STDERR_FILENO + 1, ~0u, 0);
+  execv(identity_.executable.c_str(), arguments.data());
+  // Nothing is left of this one that could serve.
+  _exit(1);
 }
 
 }  // namespace keyway::shard

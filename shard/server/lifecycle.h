@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/random.h"
@@ -35,9 +36,17 @@ class Lifecycle {
   const std::string& supervisor() const { return supervisor_; }
   void set_supervisor(std::string_view supervisor) { supervisor_ = supervisor; }
 
+  // DEBUG CHANGE-REPL-ID.
+  void set_replication_id(std::string id) { identity_.replication_id = std::move(id); }
   // DEBUG SET-ACTIVE-EXPIRE.
   bool active_expire() const { return active_expire_; }
   void set_active_expire(bool on) { active_expire_ = on; }
+  // DEBUG PAUSE-CRON.
+  bool cron_paused() const { return cron_paused_; }
+  void set_cron_paused(bool paused) { cron_paused_ = paused; }
+  // DEBUG SET-SKIP-CHECKSUM-VALIDATION: RESTORE takes a payload with a wrong checksum.
+  bool skip_checksum() const { return skip_checksum_; }
+  void set_skip_checksum(bool skip) { skip_checksum_ = skip; }
 
   // Asks for the end; `reason` is for the log ("User requested shutdown..."). Nothing more is
   // accepted, the process ends after the current pass of the loop. Further calls change nothing.
@@ -46,6 +55,12 @@ class Lifecycle {
   // SHUTDOWN ABORT. A shutdown waits for nothing yet (later: for replicas, a snapshot), so one that
   // was asked for cannot be taken back; false: there is none to abort.
   bool AbortShutdown() { return false; }
+
+  // The command line, for Restart.
+  void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
+  // DEBUG RESTART: after the delay the process becomes a new one of the same program and command
+  // line. Returns only if that fails; the reason is in the log.
+  void Restart(int64_t delay_ms);
 
   // `on_shutdown` is called once, inside RequestShutdown: it must only note that the end has come.
   void set_on_shutdown(std::function<void()> on_shutdown) { on_shutdown_ = std::move(on_shutdown); }
@@ -56,7 +71,10 @@ class Lifecycle {
   int64_t start_wall_micros_;
   int64_t start_monotonic_micros_;
   std::string supervisor_ = "no";
+  std::vector<std::string> arguments_;
   bool active_expire_ = true;
+  bool cron_paused_ = false;
+  bool skip_checksum_ = false;
   bool shutdown_requested_ = false;
   std::function<void()> on_shutdown_;
 };

@@ -4,12 +4,18 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 // Weak: the allocator is chosen when the program is linked.
 extern "C" int mallctl(const char* name, void* old_value, size_t* old_size, void* new_value,
                        size_t new_size) __attribute__((weak));
+extern "C" void malloc_stats_print(void (*write)(void* context, const char* text), void* context,
+                                   const char* options) __attribute__((weak));
 // The address sanitizer has an allocator of its own, of which mallinfo2 knows nothing.
 extern "C" size_t __sanitizer_get_current_allocated_bytes() __attribute__((weak));
 extern "C" size_t __sanitizer_get_heap_size() __attribute__((weak));
@@ -76,6 +82,53 @@ const std::string& AllocatorName() {
     return "jemalloc-" + std::string(version, std::strcspn(version, "-"));
   }();
   return name;
+}
+
+void PurgeAllocator() {
+  // 4096 stands for all arenas.
+  if (mallctl != nullptr) mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);
+}
+
+void SetAllocatorThread(bool on) {
+  if (mallctl != nullptr) mallctl("background_thread", nullptr, nullptr, &on, sizeof(on));
+}
+
+int AllocatorNumber(const std::string& name, const int64_t* set, int64_t* value) {
+  if (mallctl == nullptr) return ENOTSUP;
+  int64_t written = set == nullptr ? 0 : *set;
+  // The names do not tell how wide their integers are.
+  int error = EINVAL;
+  for (size_t size = sizeof(int64_t); error == EINVAL && size > 0; size /= 2) {
+    int64_t read = 0;
+    size_t read_size = size;
+    error = mallctl(name.c_str(), &read, &read_size, set == nullptr ? nullptr : &written,
+                    set == nullptr ? 0 : size);
+    if (error == 0) *value = read;
+  }
+  return error;
+}
+
+int AllocatorText(const std::string& name, std::string* value) {
+  if (mallctl == nullptr) return ENOTSUP;
+  // What is no text must not be read as one.
+  constexpr std::array<std::string_view, 7> kTexts = {
+      "version", "config.malloc_conf", "opt.dss", "opt.junk", "opt.metadata_thp",
+      "opt.percpu_arena", "opt.thp"};
+  if (std::find(kTexts.begin(), kTexts.end(), name) == kTexts.end()) return ENOENT;
+  const char* text = nullptr;
+  size_t size = sizeof(text);
+  const int error = mallctl(name.c_str(), static_cast<void*>(&text), &size, nullptr, 0);
+  if (error == 0 && text != nullptr) *value = text;
+  return error;
+}
+
+std::string AllocatorStatistics() {
+  std::string text;
+  if (malloc_stats_print == nullptr) return text;
+  malloc_stats_print(
+      [](void* context, const char* part) { static_cast<std::string*>(context)->append(part); },
+      &text, nullptr);
+  return text;
 }
 
 }  // namespace keyway::shard

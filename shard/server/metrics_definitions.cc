@@ -12,9 +12,15 @@
 #include "metrics/process.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/pubsub/pubsub.h"
+#include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/eviction.h"
+#include "shard/server/latency_monitor.h"
 #include "shard/server/lifecycle.h"
+#include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
+#include "shard/server/tracking.h"
 
 namespace keyway::shard {
 namespace {
@@ -30,10 +36,6 @@ rusage Usage(int who) {
   rusage usage = {};
   getrusage(who, &usage);
   return usage;
-}
-
-double Ratio(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 metrics::Labels InstanceLabels(Services& services) {
@@ -58,8 +60,7 @@ metrics::Labels InstanceLabels(Services& services) {
 
 ShardMetrics::ShardMetrics(Services& services) : services_(services) {
   registry_.AddCollector([this] {
-    memory_ = ReadMemoryUsage();
-    services_.stats.memory_peak = std::max(services_.stats.memory_peak, memory_.allocated);
+    memory_ = ReadMemoryOverview(services_);
     if (services_.cluster != nullptr) cluster_ = services_.cluster->Summary();
   });
   metrics::AddProcessMetrics(registry_);
@@ -110,6 +111,21 @@ void ShardMetrics::DefineClients() {
         [&s] { return s.stats.recent_max_input.value(); });
   Gauge("redis_client_recent_max_output_buffer_bytes", "Largest output buffer of a client lately",
         [&s] { return s.stats.recent_max_output.value(); });
+  const auto topics = [&s](pubsub::Kind kind) {
+    return [&s, kind] { return s.pubsub->count(kind); };
+  };
+  Gauge("redis_pubsub_channels", "Channels that have subscribers", topics(pubsub::Kind::kChannel));
+  Gauge("redis_pubsub_patterns", "Patterns that have subscribers", topics(pubsub::Kind::kPattern));
+  Gauge("redis_pubsubshard_channels", "Shard channels that have subscribers",
+        topics(pubsub::Kind::kShardChannel));
+  Gauge("redis_tracking_clients", "Clients told of changes to keys that they may have cached",
+        [&s] { return s.tracking->tracking_clients(); });
+  Gauge("redis_tracking_total_keys", "Keys that clients may have cached",
+        [&s] { return s.tracking->keys(); });
+  Gauge("redis_tracking_total_items", "Clients over all keys that they may have cached",
+        [&s] { return s.tracking->items(); });
+  Gauge("redis_tracking_total_prefixes", "Prefixes whose changes are broadcast",
+        [&s] { return s.tracking->prefixes(); });
   Counter("keyway_clients_closed_for_output_total",
           "Clients closed because of client-output-buffer-limit",
           [&s] { return s.stats.counters.output_limit_disconnections; });
@@ -120,30 +136,35 @@ void ShardMetrics::DefineClients() {
 
 void ShardMetrics::DefineMemory() {
   Services& s = services_;
-  Gauge("redis_memory_used_bytes", "Memory handed out by the allocator",
-        [this] { return memory_.allocated; });
+  Gauge("redis_memory_used_bytes", "Memory that the program has allocated",
+        [this] { return memory_.used; });
   Gauge("redis_memory_used_rss_bytes", "Resident set size of the process",
-        [] { return ReadResidentBytes(); });
+        [this] { return memory_.resident; });
   Gauge("redis_memory_used_peak_bytes", "Highest redis_memory_used_bytes since the start",
         [&s] { return s.stats.memory_peak; });
   Gauge("redis_memory_used_startup_bytes", "Memory used when the shard began to serve",
         [&s] { return s.stats.memory_at_start; });
   Gauge("redis_memory_max_bytes", "maxmemory, 0 for no limit", [&s] { return s.config.maxmemory; });
   Gauge("redis_mem_fragmentation_ratio", "Resident memory by used memory",
-        [this] { return Ratio(ReadResidentBytes(), memory_.allocated); });
+        [this] { return memory_.fragmentation(); });
   Gauge("redis_allocator_allocated_bytes", "Memory handed out by the allocator",
-        [this] { return memory_.allocated; });
+        [this] { return memory_.allocator.allocated; });
   Gauge("redis_allocator_active_bytes", "Memory in the allocator's pages in use",
-        [this] { return memory_.active; });
+        [this] { return memory_.allocator.active; });
   Gauge("redis_allocator_resident_bytes", "Memory held by the allocator",
-        [this] { return memory_.resident; });
+        [this] { return memory_.allocator.resident; });
   Gauge("redis_total_system_memory_bytes", "Memory of the machine",
         [] { return TotalSystemMemory(); });
-  Gauge("redis_mem_clients_normal", "Bytes of memory occupied by clients", [&s] {
-    size_t bytes = 0;
-    s.clients.ForEach([&bytes](Client& client) { bytes += client.Memory(); });
-    return bytes;
-  });
+  Gauge("redis_mem_clients_normal", "Bytes of memory occupied by clients",
+        [this] { return memory_.clients_normal; });
+  Gauge("redis_memory_used_overhead_bytes", "Memory that holds no keys or values",
+        [this] { return memory_.overhead; });
+  Gauge("redis_memory_used_dataset_bytes", "Memory of keys and values",
+        [this] { return memory_.dataset; });
+  Gauge("redis_mem_not_counted_for_eviction_bytes", "Memory that maxmemory does not count",
+        [] { return 0; });
+  Counter("redis_lazyfreed_objects_total", "Values freed on the side thread",
+          [&s] { return s.keyspace.stats().lazyfreed; });
   Gauge("redis_lazyfree_pending_objects", "Values waiting to be freed on the side thread",
         [&s] { return s.keyspace.stats().lazyfree_pending; });
 }
@@ -175,7 +196,36 @@ void ShardMetrics::DefineKeyspace() {
         [&s] { return s.keyspace.stats().expired_stale_percent; });
   Counter("redis_expired_time_cap_reached_total", "Rounds of active expiry cut short",
           [&s] { return s.keyspace.stats().expired_time_cap_reached; });
-  Counter("redis_evicted_keys_total", "Keys deleted to make room", [] { return 0; });
+  Counter("redis_evicted_keys_total", "Keys deleted to make room",
+          [&s] { return s.keyspace.stats().evicted_keys; });
+  Counter("redis_evicted_clients_total", "Clients closed because of maxmemory-clients",
+          [&s] { return s.client_eviction->evicted_clients(); });
+  Counter("keyway_eviction_exceeded_seconds_total", "Time that memory was above maxmemory",
+          [&s] { return static_cast<double>(s.eviction->total_exceeded_micros()) / 1e6; });
+  Gauge("redis_slowlog_length", "Entries in the slow log",
+        [&s] { return s.slow_log->entries().size(); });
+  Gauge("redis_slowlog_last_id", "Id of the last entry of the slow log", [&s] {
+    return s.slow_log->entries().empty() ? 0 : s.slow_log->entries().front().id;
+  });
+  Gauge("redis_last_slow_execution_duration_seconds", "Time of the last entry of the slow log",
+        [&s] {
+          const auto& entries = s.slow_log->entries();
+          return entries.empty() ? 0.0 : static_cast<double>(entries.front().micros) / 1e6;
+        });
+  registry_.GaugesFrom("redis_latency_spike_last", "Unix time of the last latency spike of an event",
+                       [&s](metrics::Registry::Samples& samples) {
+                         for (const auto& [event, series] : s.latency->series()) {
+                           samples.Add({{"event_name", event}},
+                                       static_cast<double>(series.latest().seconds));
+                         }
+                       });
+  registry_.GaugesFrom("redis_latency_spike_duration_seconds", "Time of the last latency spike",
+                       [&s](metrics::Registry::Samples& samples) {
+                         for (const auto& [event, series] : s.latency->series()) {
+                           samples.Add({{"event_name", event}},
+                                       static_cast<double>(series.latest().millis) / 1000);
+                         }
+                       });
 
   const auto each = [&s](metrics::Registry::Samples& samples, auto read) {
     for (int index = 0; index < s.keyspace.database_count(); ++index) {

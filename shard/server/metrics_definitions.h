@@ -7,7 +7,7 @@
 #include "metrics/registry.h"
 #include "shard/cluster/cluster.h"
 #include "shard/server/command_context.h"
-#include "shard/server/memory_usage.h"
+#include "shard/server/memory_overview.h"
 
 namespace keyway::shard {
 
@@ -42,7 +42,7 @@ class ShardMetrics {
 
   Services& services_;
   // Read once a scrape.
-  MemoryUsage memory_;
+  MemoryOverview memory_;
   cluster::ClusterSummary cluster_;
   metrics::Registry registry_;
 };

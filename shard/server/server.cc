@@ -3,12 +3,12 @@
 #include <csignal>
 #include <utility>
 
+#include "common/base/allocated_bytes.h"
 #include "common/base/process.h"
 #include "common/config/registry.h"
 #include "common/log/log.h"
 #include "shard/commands/register_keyspace_commands.h"
 #include "shard/config/shard_config.h"
-#include "shard/server/memory_usage.h"
 #include "shard/server/metrics.h"
 
 namespace keyway::shard {
@@ -34,7 +34,17 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
       clients_(loop_, clock_, config_, stats_),
       services_{clock_,    random_,  loop_,  config_,    registry_,
                 keyspace_, clients_, stats_, lifecycle_, nullptr},
+      slow_log_(clock_, config_, registry_),
+      latency_(clock_, config_),
+      eviction_(services_),
+      client_eviction_(services_),
       dispatcher_(services_, handlers_),
+      transactions_(services_),
+      keyspace_events_(keyspace_, pubsub_),
+      tracking_(loop_, random_, clients_, keyspace_),
+      monitors_(clock_, registry_),
+      blocking_(services_),
+      process_options_(config),
       listeners_(loop_, config_, clients_),
       cron_(services_),
       signals_(loop_,
@@ -48,14 +58,27 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
         }
       }) {
   clients_.set_dispatcher(&dispatcher_);
+  services_.slow_log = &slow_log_;
+  services_.latency = &latency_;
+  services_.eviction = &eviction_;
+  services_.client_eviction = &client_eviction_;
+  clients_.set_client_eviction(&client_eviction_);
+  services_.dispatcher = &dispatcher_;
+  services_.transactions = &transactions_;
+  services_.pubsub = &pubsub_;
+  services_.tracking = &tracking_;
+  services_.monitors = &monitors_;
+  services_.blocking = &blocking_;
   lifecycle_.set_on_shutdown([this] { loop_.Stop(); });
   ApplyKeyspaceOptions();
+  client_eviction_.OnConfigChanged();
 }
 
 Server::~Server() = default;
 
 Status Server::Start() {
   std::signal(SIGHUP, SIG_IGN);
+  process_options_.Apply();
   if (Status status = ApplyMaxClients(); !status.ok()) return status;
   if (Status status = listeners_.Open(); !status.ok()) return status;
   if (config_.cluster_enabled) {
@@ -63,6 +86,7 @@ Status Server::Start() {
     if (!cluster.ok()) return cluster.error();
     cluster_ = std::move(cluster).value();
     services_.cluster = cluster_.get();
+    cluster_->set_subscribers(&pubsub_);
   }
   KEYWAY_NOTICE() << "Running mode=" << (config_.cluster_enabled ? "cluster" : "standalone")
                   << ", port=" << config_.port << ".";
@@ -73,8 +97,9 @@ Status Server::Start() {
     http_ = std::move(http).value();
   }
   ConnectConfig();
+  keyspace_events_.Configure(config_.notify_keyspace_events);
   started_ = true;
-  stats_.memory_at_start = stats_.memory_peak = ReadMemoryUsage().allocated;
+  stats_.memory_at_start = stats_.memory_peak = AllocatedBytes();
   if (config_.port != 0) KEYWAY_NOTICE() << "Ready to accept connections";
   if (!config_.unixsocket.empty()) {
     KEYWAY_NOTICE() << "The server is now ready to accept connections at " << config_.unixsocket;
@@ -120,9 +145,22 @@ void Server::ConnectConfig() {
                      "client-output-buffer-limit", "tcp-keepalive"},
                     done([this] { clients_.ApplyLimits(); }));
   registry_.OnApply({"hz", "dynamic-hz"}, done([this] { cron_.Restart(); }));
-  registry_.OnApply({"maxmemory-policy", "lfu-log-factor", "lfu-decay-time", "lazyfree-lazy-expire",
-                     "lazyfree-lazy-server-del"},
-                    done([this] { ApplyKeyspaceOptions(); }));
+  registry_.OnApply(
+      {"lfu-log-factor", "lfu-decay-time", "lazyfree-lazy-expire", "lazyfree-lazy-server-del"},
+      done([this] { ApplyKeyspaceOptions(); }));
+  registry_.OnApply({"maxmemory", "maxmemory-policy"}, done([this] {
+                      ApplyKeyspaceOptions();
+                      eviction_.OnConfigChanged();
+                      client_eviction_.OnConfigChanged();
+                    }));
+  registry_.OnApply({"maxmemory-clients"}, done([this] { client_eviction_.OnConfigChanged(); }));
+  registry_.OnApply({"notify-keyspace-events"}, done([this] {
+                      keyspace_events_.Configure(config_.notify_keyspace_events);
+                    }));
+  registry_.OnApply({"oom-score-adj", "oom-score-adj-values"},
+                    [this] { return process_options_.ApplyOomScore(); });
+  registry_.OnApply({"jemalloc-bg-thread"},
+                    [this] { return process_options_.ApplyAllocatorThread(); });
   registry_.OnApply({"loglevel"}, done([this] { log::SetLevel(config_.loglevel); }));
   registry_.OnApply(
       {"cluster-announce-ip", "cluster-announce-port", "cluster-announce-bus-port",

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/expected.h"
@@ -11,15 +13,26 @@
 #include "common/net/event_loop.h"
 #include "shard/cluster/cluster.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/pubsub/keyspace_events.h"
+#include "shard/pubsub/pubsub.h"
+#include "shard/server/blocking_engine.h"
+#include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/command_context.h"
 #include "shard/server/cron.h"
 #include "shard/server/dispatcher.h"
+#include "shard/server/eviction.h"
 #include "shard/server/handler_table.h"
+#include "shard/server/latency_monitor.h"
 #include "shard/server/lifecycle.h"
 #include "shard/server/listeners.h"
+#include "shard/server/process_options.h"
+#include "shard/server/monitors.h"
 #include "shard/server/shutdown_signals.h"
+#include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
+#include "shard/server/tracking.h"
+#include "shard/server/transactions.h"
 
 namespace keyway::shard {
 
@@ -36,6 +49,10 @@ class Server {
 
   // "no", "upstart" or "systemd", for INFO.
   void set_supervisor(const char* name) { lifecycle_.set_supervisor(name); }
+  // The command line, for DEBUG RESTART.
+  void set_arguments(std::vector<std::string> arguments) {
+    lifecycle_.set_arguments(std::move(arguments));
+  }
   // Opens everything; clients are served from Run on. The error, for the log, ends the start.
   Status Start();
   // Serves until SHUTDOWN or a signal. Returns the exit code.
@@ -59,7 +76,18 @@ class Server {
   ClientRegistry clients_;
   std::unique_ptr<cluster::Cluster> cluster_;
   Services services_;
+  SlowLog slow_log_;
+  LatencyMonitor latency_;
+  Eviction eviction_;
+  ClientEviction client_eviction_;
   Dispatcher dispatcher_;
+  Transactions transactions_;
+  pubsub::PubSub pubsub_;
+  pubsub::KeyspaceEvents keyspace_events_;
+  Tracking tracking_;
+  Monitors monitors_;
+  BlockingEngine blocking_;
+  ProcessOptions process_options_;
   Listeners listeners_;
   Cron cron_;
   std::unique_ptr<HttpEndpoint> http_;

@@ -94,6 +94,15 @@ class ServerStats {
     if (track_latency) RecordLatency(stats, micros);
   }
 
+  // A call that was counted, without its latency, when it began to wait, has ended: `micros` since it
+  // went on, `total_micros` with what it took before it waited.
+  void CountEndOfWait(command::CommandId id, uint64_t micros, uint64_t total_micros,
+                      bool track_latency) {
+    CommandStats& stats = commands_[id];
+    stats.micros += micros;
+    if (track_latency) RecordLatency(stats, total_micros);
+  }
+
   // An error reply that begins with `code`. At most kMaxErrorCodes different codes are told apart,
   // so that clients cannot make the map grow.
   void CountError(std::string_view code);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 namespace keyway::shard {
 namespace {
 
@@ -52,6 +55,19 @@ TEST(LatencyHistogram, LongCallsCountAsOneSecond) {
   histogram.Record(UINT64_MAX);
   EXPECT_GE(histogram.AtPercentile(50), LatencyHistogram::kMaxNanos);
   EXPECT_LT(histogram.AtPercentile(50), 2 * LatencyHistogram::kMaxNanos);
+}
+
+TEST(LatencyHistogram, CountsUpToPowersOfTwo) {
+  LatencyHistogram histogram;
+  for (const uint64_t micros : {0, 1, 3, 3, 30, 700'000, 5'000'000}) {
+    histogram.Record(micros * 1000);
+  }
+  std::vector<std::pair<uint64_t, uint64_t>> powers;
+  histogram.ForEachPower([&](uint64_t micros, uint64_t calls) { powers.emplace_back(micros, calls); });
+  // As LATENCY HISTOGRAM of redis-server 7.0.15 names them.
+  const std::vector<std::pair<uint64_t, uint64_t>> expected = {
+      {1, 2}, {4, 4}, {33, 5}, {1'073'741, 7}};
+  EXPECT_EQ(powers, expected);
 }
 
 TEST(PercentileName, LeavesOutWhatIsZero) {

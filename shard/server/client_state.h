@@ -1,0 +1,45 @@
+// What a feature keeps about one client: a transaction, a wait, subscriptions, tracking. A client
+// that does not use the feature has none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace keyway::shard {
+
+// What CLIENT LIST tells about a client's states.
+struct ClientDescription {
+  bool monitor = false;          // flag O
+  bool pubsub = false;           // P
+  bool multi = false;            // x
+  bool blocked = false;          // b
+  bool tracking = false;         // t
+  bool tracking_broken = false;  // R: the client to redirect to is gone
+  bool tracking_bcast = false;   // B
+  bool dirty_cas = false;        // d: a watched key has changed
+  size_t channels = 0;           // sub=
+  size_t patterns = 0;           // psub=
+  size_t shard_channels = 0;     // ssub=
+  int64_t queued_commands = -1;  // multi=
+  size_t queued_bytes = 0;       // multi-mem=
+  int64_t redirect = -1;         // redir=
+};
+
+// Destroyed when the client closes (before the client itself is), on RESET, or by its feature. The
+// destructor takes the client out of whatever its feature keeps.
+class ClientState {
+ public:
+  ClientState() = default;
+  virtual ~ClientState() = default;
+  ClientState(const ClientState&) = delete;
+  ClientState& operator=(const ClientState&) = delete;
+
+  virtual void Describe(ClientDescription& description) const = 0;
+  // Bytes of memory.
+  virtual size_t Memory() const = 0;
+};
+
+enum class StateKind : uint8_t { kTransaction, kWait, kSubscriptions, kTracking, kMonitor };
+inline constexpr size_t kStateKinds = 5;
+
+}  // namespace keyway::shard

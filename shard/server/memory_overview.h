@@ -1,0 +1,48 @@
+// Where the memory goes: what INFO memory, MEMORY STATS and MEMORY DOCTOR tell.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "shard/server/command_context.h"
+#include "shard/server/memory_usage.h"
+
+namespace keyway::shard {
+
+struct MemoryOverview {
+  struct DatabaseTables {
+    int index = 0;
+    size_t bytes = 0;
+  };
+
+  uint64_t used = 0;  // what the program has allocated
+  uint64_t peak = 0;
+  uint64_t at_start = 0;
+  uint64_t resident = 0;  // of the process
+  MemoryUsage allocator;
+  uint64_t clients_normal = 0;
+  uint64_t cluster_links = 0;
+  std::vector<DatabaseTables> tables;  // of databases that hold keys
+  uint64_t overhead = 0;               // everything that is no key or value
+  uint64_t dataset = 0;
+  size_t keys = 0;
+  size_t clients = 0;
+
+  double bytes_per_key() const;
+  double dataset_percent() const;
+  double peak_percent() const;
+  double fragmentation() const;
+  double allocator_fragmentation() const;
+  double allocator_rss() const;
+  double rss_overhead() const;
+};
+
+// Looks at all clients and slot tables: for who asks, not for the cron. Also keeps the peak.
+MemoryOverview ReadMemoryOverview(Services& services);
+
+// MEMORY DOCTOR.
+std::string MemoryReport(const MemoryOverview& overview);
+
+}  // namespace keyway::shard
