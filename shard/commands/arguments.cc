@@ -1,11 +1,14 @@
 #include "shard/commands/arguments.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/types/integer.h"
+#include "shard/types/long_double.h"
 
 namespace keyway::shard::commands {
 namespace {
@@ -26,6 +29,18 @@ bool ToExpiry(CommandContext& context, const ExpiryArgument& argument, int64_t v
     return InvalidExpiry(context);
   }
   *expiry_ms = value;
+  return true;
+}
+
+// What is longer is cut to it, so that it can be added to a clock: millions of years.
+constexpr int64_t kMaxTimeoutMillis = std::numeric_limits<int64_t>::max() / 4;
+
+bool CheckTimeout(CommandContext& context, int64_t millis, int64_t* timeout_ms) {
+  if (millis < 0) {
+    context.reply.Error("ERR timeout is negative");
+    return false;
+  }
+  *timeout_ms = std::min(millis, kMaxTimeoutMillis);
   return true;
 }
 
@@ -62,10 +77,14 @@ bool ReadDatabase(CommandContext& context, std::string_view argument, int32_t* i
   return false;
 }
 
-bool CheckString(CommandContext& context, const keyspace::Record& record) {
-  if (record.type() == keyspace::Type::kString) return true;
+bool CheckType(CommandContext& context, const keyspace::Record& record, keyspace::Type type) {
+  if (record.type() == type) return true;
   context.reply.Error(kWrongType);
   return false;
+}
+
+bool CheckString(CommandContext& context, const keyspace::Record& record) {
+  return CheckType(context, record, keyspace::Type::kString);
 }
 
 void ReplyError(CommandContext& context, types::StringError error) {
@@ -97,6 +116,28 @@ bool ReadExpiry(CommandContext& context, const ExpiryArgument& argument, int64_t
   int64_t value = 0;
   return ReadInteger(context, argument.text, &value) &&
          ToExpiry(context, argument, value, expiry_ms);
+}
+
+bool ReadTimeoutSeconds(CommandContext& context, std::string_view argument, int64_t* timeout_ms) {
+  long double seconds = 0;
+  if (!types::ParseLongDouble(argument, &seconds)) {
+    context.reply.Error("ERR timeout is not a float or out of range");
+    return false;
+  }
+  const long double millis = std::ceil(seconds * kMillisInSecond);
+  // Redis lets what is too large overflow, and then calls it negative.
+  constexpr long double kTooLarge = 9223372036854775808.0L;
+  return CheckTimeout(
+      context, millis < kTooLarge && millis >= 0 ? static_cast<int64_t>(millis) : -1, timeout_ms);
+}
+
+bool ReadTimeoutMillis(CommandContext& context, std::string_view argument, int64_t* timeout_ms) {
+  int64_t millis = 0;
+  if (!types::ParseInteger(argument, &millis)) {
+    context.reply.Error("ERR timeout is not an integer or out of range");
+    return false;
+  }
+  return CheckTimeout(context, millis, timeout_ms);
 }
 
 }  // namespace keyway::shard::commands

@@ -27,6 +27,8 @@ bool ReadDatabase(CommandContext& context, std::string_view argument, int32_t* i
 // Whether the databases but the first are out of reach, as in a plain Redis Cluster.
 bool HasOneDatabaseOnly(const CommandContext& context);
 
+// Whether the record is of that type.
+bool CheckType(CommandContext& context, const keyspace::Record& record, keyspace::Type type);
 bool CheckString(CommandContext& context, const keyspace::Record& record);
 void ReplyError(CommandContext& context, types::StringError error);
 
@@ -41,5 +43,10 @@ bool ReadPositiveExpiry(CommandContext& context, const ExpiryArgument& argument,
                         int64_t* expiry_ms);
 // The same for any integer; in the past it may be negative.
 bool ReadExpiry(CommandContext& context, const ExpiryArgument& argument, int64_t* expiry_ms);
+
+// A time to wait as BLPOP takes it, seconds with a fraction, in milliseconds rounded up.
+bool ReadTimeoutSeconds(CommandContext& context, std::string_view argument, int64_t* timeout_ms);
+// As XREAD's BLOCK takes it, whole milliseconds.
+bool ReadTimeoutMillis(CommandContext& context, std::string_view argument, int64_t* timeout_ms);
 
 }  // namespace keyway::shard::commands

@@ -1,13 +1,15 @@
 // CLIENT's subcommands about the client itself; those about others (LIST, KILL, PAUSE) are in
-// client_others.cc.
+// client_others.cc, client-side caching in client_tracking.cc.
 #include "shard/commands/client.h"
 
 #include <algorithm>
 
 #include "common/command/help.h"
 #include "shard/commands/client_others.h"
+#include "shard/commands/client_tracking.h"
 #include "shard/commands/words.h"
 #include "shard/server/client.h"
+#include "shard/server/client_eviction.h"
 
 namespace keyway::shard::commands {
 namespace {
@@ -58,29 +60,10 @@ void NoEvict(CommandContext& context) {
     return;
   }
   context.client.set_no_evict(on);
+  if (context.services.client_eviction != nullptr) {
+    context.services.client_eviction->Update(context.client);
+  }
   context.reply.Ok();
-}
-
-// Nobody tracks keys: CLIENT TRACKING does not exist yet.
-void Caching(CommandContext& context) {
-  context.reply.Error(
-      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or "
-      "OPTOUT mode enabled");
-}
-
-void GetRedir(CommandContext& context) {
-  context.reply.Integer(-1);
-}
-
-void TrackingInfo(CommandContext& context) {
-  context.reply.MapHeader(3);
-  context.reply.Bulk("flags");
-  context.reply.SetHeader(1);
-  context.reply.Bulk("off");
-  context.reply.Bulk("redirect");
-  context.reply.Integer(-1);
-  context.reply.Bulk("prefixes");
-  context.reply.ArrayHeader(0);
 }
 
 }  // namespace
@@ -96,10 +79,8 @@ void RegisterClient(HandlerTable& handlers) {
   handlers.Register("client|setname", SetName);
   handlers.Register("client|reply", Reply);
   handlers.Register("client|no-evict", NoEvict);
-  handlers.Register("client|caching", Caching);
-  handlers.Register("client|getredir", GetRedir);
-  handlers.Register("client|trackinginfo", TrackingInfo);
   RegisterClientOthers(handlers);
+  RegisterClientTracking(handlers);
 }
 
 }  // namespace keyway::shard::commands

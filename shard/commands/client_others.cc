@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "shard/commands/words.h"
+#include "shard/server/blocking.h"
 #include "shard/server/client.h"
 #include "shard/server/client_registry.h"
 
 namespace keyway::shard::commands {
 namespace {
 
-// The classes of clients by which LIST and KILL choose. All clients are normal ones: replicas,
-// primaries and subscribers do not exist yet.
+// The classes of clients by which LIST and KILL choose. Replicas and primaries do not exist yet.
 enum class ClientType : uint8_t { kNormal, kReplica, kPubsub, kMaster };
 
 std::optional<ClientType> ParseType(std::string_view name) {
@@ -22,6 +22,10 @@ std::optional<ClientType> ParseType(std::string_view name) {
   if (Is(name, "pubsub")) return ClientType::kPubsub;
   if (Is(name, "master")) return ClientType::kMaster;
   return std::nullopt;
+}
+
+ClientType TypeOf(const Client& client) {
+  return client.has_state(StateKind::kSubscriptions) ? ClientType::kPubsub : ClientType::kNormal;
 }
 
 std::string UnknownType(std::string_view name) {
@@ -41,14 +45,15 @@ void List(CommandContext& context) {
   ClientRegistry& clients = context.services.clients;
   std::string lines;
   if (args.size() == 2 || (args.size() == 4 && Is(args[2], "type"))) {
-    const auto type = args.size() == 2 ? ClientType::kNormal : ParseType(args[3]);
-    if (!type) {
+    const bool all = args.size() == 2;
+    const auto type = all ? std::nullopt : ParseType(args[3]);
+    if (!all && !type) {
       context.reply.Error(UnknownType(args[3]));
       return;
     }
-    if (type == ClientType::kNormal) {
-      clients.ForEach([&](Client& client) { lines += Line(context, client); });
-    }
+    clients.ForEach([&](Client& client) {
+      if (all || TypeOf(client) == *type) lines += Line(context, client);
+    });
   } else if (args.size() > 3 && Is(args[2], "id")) {
     for (std::string_view argument : args.subspan(3)) {
       int64_t id = 0;
@@ -76,7 +81,7 @@ struct KillFilter {
   bool Matches(const Client& client, const Client& caller) const {
     if (address && client.PeerText() != *address) return false;
     if (local_address && client.LocalText() != *local_address) return false;
-    if (type && *type != ClientType::kNormal) return false;
+    if (type && *type != TypeOf(client)) return false;
     if (id && client.id() != static_cast<uint64_t>(*id)) return false;
     return !skip_me || &client != &caller;
   }
@@ -197,8 +202,13 @@ void Unblock(CommandContext& context) {
     context.reply.Error(kNotAnInteger);
     return;
   }
-  // No command blocks yet; a client that waits for the end of a pause is not to be unblocked.
-  context.reply.Integer(0);
+  // A client that waits for the end of a pause is not to be unblocked.
+  Client* client = context.services.clients.Find(static_cast<uint64_t>(id));
+  const auto how = args.size() == 4 && Is(args[3], "error") ? Blocking::UnblockReply::kError
+                                                            : Blocking::UnblockReply::kTimeout;
+  const bool unblocked =
+      client != nullptr && context.services.blocking->Unblock(*client, how);
+  context.reply.Integer(unblocked ? 1 : 0);
 }
 
 }  // namespace

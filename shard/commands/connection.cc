@@ -41,6 +41,12 @@ bool Authenticate(CommandContext& context, std::string_view user, std::string_vi
 void Ping(CommandContext& context) {
   if (context.args.size() > 2) {
     context.reply.Error("ERR wrong number of arguments for 'ping' command");
+  } else if (context.client.has_state(StateKind::kSubscriptions) &&
+             context.client.version() == resp::Version::kResp2) {
+    // Shaped as the messages among which it comes.
+    context.reply.ArrayHeader(2);
+    context.reply.Bulk("pong");
+    context.reply.Bulk(context.args.size() == 2 ? context.args[1] : std::string_view());
   } else if (context.args.size() == 2) {
     context.reply.Bulk(context.args[1]);
   } else {

@@ -137,7 +137,7 @@ void Move(CommandContext& context) {
 }
 
 const Record* FindObject(CommandContext& context) {
-  const Record* record = context.db.Find(Key(context.args[2]), context.now_ms, Access::kPeek);
+  const Record* record = context.db.Find(Key(context.args[2]), context.now_ms, Access::kLook);
   if (record == nullptr) context.reply.Null();
   return record;
 }

@@ -1,14 +1,9 @@
 #include "shard/commands/keyspace_commands.h"
 
-#include <cctype>
-#include <cerrno>
-#include <cstdlib>
-#include <optional>
-#include <string>
 #include <vector>
 
-#include "common/base/glob.h"
 #include "shard/commands/arguments.h"
+#include "shard/commands/scan_options.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
 #include "shard/keyspace/keyspace.h"
@@ -21,69 +16,21 @@ using keyspace::Record;
 
 namespace {
 
-// What strtoul reads without blanks before it: "-1" is the largest cursor, "" is 0.
-bool ReadCursor(CommandContext& context, std::string_view argument, Database::Cursor* cursor) {
-  const std::string terminated(argument);
-  char* end = nullptr;
-  errno = 0;
-  *cursor = std::strtoull(terminated.c_str(), &end, 10);
-  if (std::isspace(static_cast<unsigned char>(terminated[0])) == 0 && *end == '\0' &&
-      errno != ERANGE) {
-    return true;
-  }
-  context.reply.Error("ERR invalid cursor");
-  return false;
-}
-
-struct ScanOptions {
-  int64_t count = 10;
-  std::optional<std::string_view> pattern;
-  std::optional<std::string_view> type;
-};
-
-bool ReadScanOptions(CommandContext& context, ScanOptions* options) {
-  for (size_t i = 2; i < context.args.size(); i += 2) {
-    const std::string_view word = context.args[i];
-    if (i + 1 == context.args.size()) {
-      context.reply.Error(kSyntaxError);
-      return false;
-    }
-    const std::string_view argument = context.args[i + 1];
-    if (Is(word, "COUNT")) {
-      if (!ReadInteger(context, argument, &options->count)) return false;
-      if (options->count < 1) {
-        context.reply.Error(kSyntaxError);
-        return false;
-      }
-    } else if (Is(word, "MATCH")) {
-      options->pattern = argument;
-    } else if (Is(word, "TYPE")) {
-      options->type = argument;
-    } else {
-      context.reply.Error(kSyntaxError);
-      return false;
-    }
-  }
-  if (options->pattern == "*") options->pattern.reset();
-  return true;
-}
-
 bool Matches(const ScanOptions& options, const Record& record) {
-  if (options.pattern.has_value() && !GlobMatch(*options.pattern, record.key())) return false;
+  if (!options.Matches(record.key())) return false;
   return !options.type.has_value() || Is(*options.type, keyspace::TypeName(record.type()));
 }
 
 void Scan(CommandContext& context) {
   Database::Cursor cursor;
   ScanOptions options;
-  if (!ReadCursor(context, context.args[1], &cursor)) return;
-  if (!ReadScanOptions(context, &options)) return;
+  if (!ReadScanCursor(context, context.args[1], &cursor)) return;
+  if (!ReadScanOptions(context, 2, true, &options)) return;
   std::vector<const Record*> records;
-  cursor = context.db.Scan(cursor, static_cast<size_t>(options.count), &records);
+  cursor = context.db.Scan(cursor, options.count, &records);
   context.db.DeleteExpired(context.now_ms, &records);
   std::erase_if(records, [&options](const Record* record) { return !Matches(options, *record); });
-  context.reply.ArrayHeader(2);
-  context.reply.Bulk(std::to_string(cursor));
+  ReplyScanCursor(context, cursor);
   context.reply.ArrayHeader(records.size());
   for (const Record* record : records) context.reply.Bulk(record->key());
 }

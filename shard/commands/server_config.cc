@@ -9,7 +9,9 @@
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/client.h"
+#include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/eviction.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard::commands {
@@ -76,6 +78,8 @@ void ResetStat(CommandContext& context) {
   counters.writes_before_reset = services.loop.writes();
   services.stats.Reset();
   services.keyspace.ResetStats();
+  if (services.eviction != nullptr) services.eviction->ResetStats();
+  if (services.client_eviction != nullptr) services.client_eviction->ResetStats();
   context.reply.Ok();
 }
 

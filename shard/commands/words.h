@@ -29,7 +29,8 @@ inline constexpr std::string_view kNoCluster = "ERR This instance has cluster su
 // "ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP."
 inline std::string SubcommandSyntaxError(std::string_view container, std::string_view subcommand) {
   return "ERR unknown subcommand or wrong number of arguments for '" +
-         std::string(subcommand.substr(0, 128)) + "'. Try " + std::string(container) + " HELP.";
+         std::string(subcommand.substr(0, 128).substr(0, subcommand.find('\0'))) + "'. Try " +
+         std::string(container) + " HELP.";
 }
 
 }  // namespace keyway::shard::commands

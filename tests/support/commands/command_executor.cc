@@ -4,7 +4,14 @@
 
 #include "common/base/output_buffer.h"
 #include "common/command/table.h"
+#include "shard/commands/geo_commands.h"
+#include "shard/commands/hash_commands.h"
+#include "shard/commands/list_commands.h"
 #include "shard/commands/register_keyspace_commands.h"
+#include "shard/commands/set_commands.h"
+#include "shard/commands/sort_command.h"
+#include "shard/commands/stream_commands.h"
+#include "shard/commands/zset_commands.h"
 
 namespace keyway::shard {
 namespace {
@@ -33,6 +40,13 @@ CommandExecutor::CommandExecutor(const Clock& clock, const Options& options)
   commands::RegisterString(handlers_);
   commands::RegisterGeneric(handlers_);
   commands::RegisterExpiry(handlers_);
+  commands::RegisterList(handlers_);
+  commands::RegisterHash(handlers_);
+  commands::RegisterSet(handlers_);
+  commands::RegisterSort(handlers_);
+  commands::RegisterStream(handlers_);
+  commands::RegisterZset(handlers_);
+  commands::RegisterGeo(handlers_);
 }
 
 void CommandExecutor::UpdateOptions() {

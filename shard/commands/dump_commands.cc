@@ -1,0 +1,181 @@
+// Values as bytes that another server can load, and how much memory they take.
+#include "shard/commands/dump_commands.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "shard/commands/arguments.h"
+#include "shard/commands/register_keyspace_commands.h"
+#include "shard/config/shard_config.h"
+#include "shard/keyspace/database.h"
+#include "shard/persistence/rdb/value_reader.h"
+#include "shard/persistence/rdb/value_writer.h"
+#include "shard/server/lifecycle.h"
+#include "shard/types/encodings/field_table.h"
+#include "shard/types/encodings/set_table.h"
+
+namespace keyway::shard::commands {
+
+using keyspace::Access;
+using keyspace::Event;
+using keyspace::Key;
+using keyspace::Reclaim;
+using keyspace::Record;
+
+namespace {
+
+void Dump(CommandContext& context) {
+  const Record* record = context.db.Find(Key(context.args[1]), context.now_ms, Access::kRead);
+  if (record == nullptr) return context.reply.Null();
+  context.reply.Bulk(
+      rdb::DumpPayload(*record, {.compress = context.services.config.rdbcompression}));
+}
+
+struct RestoreOptions {
+  bool replace = false;
+  bool absolute_ttl = false;
+  int64_t idle_seconds = -1;
+  int64_t frequency = -1;
+};
+
+bool ReadRestoreOptions(CommandContext& context, RestoreOptions* options) {
+  const auto args = context.args;
+  for (size_t i = 4; i < args.size(); ++i) {
+    const bool has_more = i + 1 < args.size();
+    if (Is(args[i], "REPLACE")) {
+      options->replace = true;
+    } else if (Is(args[i], "ABSTTL")) {
+      options->absolute_ttl = true;
+    } else if (Is(args[i], "IDLETIME") && has_more && options->frequency == -1) {
+      if (!ReadInteger(context, args[++i], &options->idle_seconds)) return false;
+      if (options->idle_seconds < 0) {
+        context.reply.Error("ERR Invalid IDLETIME value, must be >= 0");
+        return false;
+      }
+    } else if (Is(args[i], "FREQ") && has_more && options->idle_seconds == -1) {
+      if (!ReadInteger(context, args[++i], &options->frequency)) return false;
+      if (options->frequency < 0 || options->frequency > 255) {
+        context.reply.Error("ERR Invalid FREQ value, must be >= 0 and <= 255");
+        return false;
+      }
+    } else {
+      context.reply.Error(kSyntaxError);
+      return false;
+    }
+  }
+  return true;
+}
+
+uint64_t Limit(int64_t value) {
+  return value < 0 ? UINT64_MAX : static_cast<uint64_t>(value);
+}
+
+rdb::ReadOptions ReadOptionsOf(const ShardConfig& config) {
+  return {.hash_max_listpack_entries = Limit(config.hash_max_listpack_entries),
+          .hash_max_listpack_value = Limit(config.hash_max_listpack_value),
+          .set_max_intset_entries = Limit(config.set_max_intset_entries),
+          .zset_max_listpack_entries = Limit(config.zset_max_listpack_entries),
+          .zset_max_listpack_value = Limit(config.zset_max_listpack_value),
+          .list = {.fill = static_cast<int>(config.list_max_listpack_size),
+                   .compress_depth = static_cast<int>(config.list_compress_depth)}};
+}
+
+void SetRestoredAccess(CommandContext& context, const Key& key, const RestoreOptions& options) {
+  constexpr int64_t kMillisInSecond = 1000;
+  constexpr int64_t kSecondsInMinute = 60;
+  const int64_t seconds = context.now_ms / kMillisInSecond;
+  if (KeyspaceOptionsOf(context.services.config).access.lfu) {
+    if (options.frequency < 0) return;
+    const auto minutes = static_cast<uint32_t>(seconds / kSecondsInMinute & 0xffff);
+    context.db.SetAccess(key, minutes << 8 | static_cast<uint32_t>(options.frequency));
+  } else if (options.idle_seconds >= 0) {
+    // Twenty-four bits of seconds know of no longer time than the clock's own.
+    constexpr int64_t kClock = int64_t{1} << 24;
+    const int64_t now = seconds % kClock;
+    const int64_t used = options.idle_seconds > now ? (now + kClock / 2) % kClock
+                                                    : now - options.idle_seconds;
+    context.db.SetAccess(key, static_cast<uint32_t>(used));
+  }
+}
+
+void Restore(CommandContext& context) {
+  RestoreOptions options;
+  if (!ReadRestoreOptions(context, &options)) return;
+  const Key key(context.args[1]);
+  if (!options.replace && context.db.Find(key, context.now_ms, Access::kWrite) != nullptr) {
+    return context.reply.Error("BUSYKEY Target key name already exists.");
+  }
+  int64_t ttl = 0;
+  if (!ReadInteger(context, context.args[2], &ttl)) return;
+  if (ttl < 0) return context.reply.Error("ERR Invalid TTL value, must be >= 0");
+  const std::string_view payload = context.args[3];
+  if (!rdb::IsDumpPayload(payload, !context.services.lifecycle.skip_checksum())) {
+    return context.reply.Error("ERR DUMP payload version or checksum are wrong");
+  }
+  rdb::ByteReader reader(payload);
+  rdb::ByteReader::Text text;
+  uint8_t type = 0;
+  std::optional<keyspace::Value> value;
+  if (reader.Byte(&type)) {
+    value = rdb::ReadValue(type, ReadOptionsOf(context.services.config), &reader, &text);
+  }
+  if (!value.has_value()) return context.reply.Error("ERR Bad data format");
+  int64_t expiry_ms = keyspace::kNoExpiry;
+  if (ttl != 0) {
+    // Wraps around as Redis's does, into the past.
+    expiry_ms = options.absolute_ttl ? ttl
+                                     : static_cast<int64_t>(static_cast<uint64_t>(ttl) +
+                                                            static_cast<uint64_t>(context.now_ms));
+    if (expiry_ms <= context.now_ms) {
+      if (options.replace) context.db.Delete(key, context.now_ms, Reclaim::kNow);
+      return context.reply.Ok();
+    }
+  }
+  context.db.Set(key, std::move(*value), expiry_ms, context.now_ms, Event::kRestore);
+  SetRestoredAccess(context, key, options);
+  context.reply.Ok();
+}
+
+// Of the record and what it points to; of a large set or hash `samples` elements are looked at.
+size_t BytesOf(const Record& record, size_t samples) {
+  if (record.encoding() != keyspace::Encoding::kHashtable || samples == 0) {
+    return record.AllocatedBytes();
+  }
+  // The record alone is as large as one of an integer.
+  const size_t record_bytes = (8 + (record.has_expiry() ? 8 : 0) + 8 + record.key().size() + 15) / 16 * 16;
+  const size_t object_bytes =
+      record.type() == keyspace::Type::kSet
+          ? static_cast<const types::SetTable*>(record.object())->AllocatedBytes(samples)
+          : static_cast<const types::FieldTable*>(record.object())->AllocatedBytes(samples);
+  return record_bytes + object_bytes;
+}
+
+void MemoryUsage(CommandContext& context) {
+  constexpr int64_t kDefaultSamples = 5;
+  constexpr size_t kCellBytes = 10;  // of the table of keys, for each of them
+  int64_t samples = kDefaultSamples;
+  for (size_t i = 3; i < context.args.size(); ++i) {
+    if (!Is(context.args[i], "SAMPLES") || i + 1 == context.args.size()) {
+      return context.reply.Error(kSyntaxError);
+    }
+    if (!ReadInteger(context, context.args[++i], &samples)) return;
+    if (samples < 0) return context.reply.Error(kSyntaxError);
+  }
+  const Record* record = context.db.Find(Key(context.args[2]), context.now_ms, Access::kNone);
+  if (record == nullptr) return context.reply.Null();
+  context.reply.Integer(
+      static_cast<int64_t>(BytesOf(*record, static_cast<size_t>(samples)) + kCellBytes));
+}
+
+}  // namespace
+
+void RegisterDump(HandlerTable& handlers) {
+  handlers.Register("dump", Dump);
+  handlers.Register("restore", Restore);
+  handlers.Register("restore-asking", Restore);
+  handlers.Register("memory|usage", MemoryUsage);
+}
+
+}  // namespace keyway::shard::commands
