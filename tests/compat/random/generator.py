@@ -1,10 +1,54 @@
 """Random requests over the commands that are compared: valid ones mostly, wrong ones often enough.
 
-A request is a tuple of bytes. All requests of one generator come from its seed. To extend: write a method that
-returns one request and name it in COMMANDS. Keys are few, so that commands meet each other's results.
+A request is a tuple of bytes. All requests of one generator come from its seed. Keys are few, so that commands meet
+each other's results.
+
+Strings and keys are here; every other family has a file <family>_requests.py with
+
+    class ListRequests:                  # mixed into Generator: methods that return one request each
+    COMMANDS = [(ListRequests.push, 10), ...]            # with their weights
+    UNORDERED = {b"SMEMBERS": "elements", ...}           # where Redis gives no order: "elements" or "pairs"
+
+and, if need be, the other tables below; it is named in _FAMILIES.
 """
 
+import importlib
 import random
+
+# Modules of this folder: a class, its commands, and what has no order. One line a family.
+_FAMILIES = [
+    "dump_requests",
+    "hyperloglog_requests",
+    "bitmap_requests",
+    "stream_requests",
+    "transactions_requests",
+    "list_requests",
+    "hash_requests",
+    "set_requests",
+    "zset_requests",
+    "geo_requests",
+    "pubsub_requests",
+]
+_MODULES = [importlib.import_module(name) for name in _FAMILIES]
+_MIXINS = tuple(value for module in _MODULES for name, value in vars(module).items()
+                if name.endswith("Requests") and value.__module__ == module.__name__)
+
+# Commands whose replies have no order, and what of them has none.
+UNORDERED = {b"KEYS": "elements"}
+# Commands whose replies have times that a server measures: functions that take a reply and leave these out.
+TIMELESS = {}
+# Commands that without one of their arguments answer by chance.
+BY_CHANCE = set()
+# Commands whose last arguments are keys, as many as there are.
+KEYS_LAST = set()
+# Methods whose requests have several keys that only a server with all slots can take from different ones.
+ONE_SLOT_ONLY = set()
+for _module in _MODULES:
+    KEYS_LAST.update(getattr(_module, "KEYS_LAST", ()))
+    ONE_SLOT_ONLY.update(getattr(_module, "ONE_SLOT_ONLY", ()))
+    BY_CHANCE.update(getattr(_module, "BY_CHANCE", ()))
+    UNORDERED.update(getattr(_module, "UNORDERED", {}))
+    TIMELESS.update(getattr(_module, "TIMELESS", {}))
 
 _INTEGERS = [b"0", b"1", b"-1", b"5", b"42", b"10000", b"9999", b"9223372036854775807", b"-9223372036854775808",
              b"9223372036854775808", b"1.5", b"3.0e3", b" 1", b"1 ", b"01", b"+1", b"", b"abc", b"-0", b"nan", b"inf"]
@@ -12,10 +56,20 @@ _BAD_TIMES = [b"9223372036854775807", b"-9223372036854775808", b"922337203685477
 _OPTIONS = [b"NX", b"XX", b"GET", b"EX", b"PX", b"KEEPTTL", b"COUNT", b"MATCH", b"GT", b"LT", b"ABC", b""]
 
 
-class Generator:
-    """`one_slot`: every key lies in the same slot, so that a cluster node or a proxy accepts any combination."""
+def _commands_of(family):
+    """The commands of one family, "string" for those of this file."""
+    if family == "string":
+        return Generator.STRING_COMMANDS
+    return importlib.import_module(f"{family}_requests").COMMANDS
 
-    def __init__(self, seed, one_slot=False, databases=True):
+
+class Generator(*_MIXINS):
+    """`one_slot`: every key lies in the same slot, so that a cluster node or a proxy accepts any combination.
+    `families`: only these, as "list" for list_requests.py."""
+
+    def __init__(self, seed, one_slot=False, databases=True, families=None):
+        if families is not None:
+            self.COMMANDS = [row for name in families for row in _commands_of(name)]
         self.random = random.Random(seed)
         self.databases = databases
         self.pair_commands = [b"MSET", b"MSET", b"MSETNX"]
@@ -66,14 +120,15 @@ class Generator:
     def noise(self, request):
         """Now and then drops, repeats or adds an argument."""
         request = list(request)
-        if self.random.random() < 0.04:
+        if self.random.random() < 0.04 and request[0] not in BY_CHANCE:
             what = self.random.random()
             # In one slot, no option may come to stand where a key does.
             at = len(request) - 1 if self.one_slot else self.random.randrange(len(request))
             if what < 0.4 and len(request) > 1:
                 del request[max(at, 1)]
             elif what < 0.7:
-                request.insert(at + 1, self.random.choice(_OPTIONS))
+                key_follows = self.one_slot and request[0] in KEYS_LAST
+                request.insert(at + 1, self.key() if key_follows else self.random.choice(_OPTIONS))
             else:
                 request.insert(at + 1, request[at])
         return tuple(request)
@@ -182,8 +237,9 @@ class Generator:
                         [b"SWAPDB", self.integer(0, 2), self.integer(0, 2)]]
         return self.random.choice(choices)
 
-    COMMANDS = [(set, 20), (getex, 4), (simple_read, 14), (simple_write, 10), (two, 14), (setex, 4), (ranges, 8), (lcs, 2),
+    STRING_COMMANDS = [(set, 20), (getex, 4), (simple_read, 14), (simple_write, 10), (two, 14), (setex, 4), (ranges, 8), (lcs, 2),
                 (many_keys, 8), (many_pairs, 6), (expire, 10), (rename, 6), (object, 5), (keyspace, 3), (rare, 1)]
+    COMMANDS = STRING_COMMANDS + [row for module in _MODULES for row in module.COMMANDS]
 
     def request(self):
         methods, weights = zip(*self.COMMANDS)

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""INFO has redis-server's sections and fields, in its order; and the values that can be known are right."""
+
+import keyway_testing as kt
+
+SECTIONS = ["server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "commandstats", "errorstats",
+            "latencystats", "cluster", "keyspace"]
+# Fields of ours that redis-server lacks.
+OUR_OWN = {"keyway_version"}
+# Fields of redis-server that are left out.
+LEFT_OUT = set()
+# Sections whose fields depend on what was called.
+DYNAMIC = {"Commandstats", "Latencystats", "Errorstats"}
+
+
+def fields(text):
+    """[(section, [field, ...]), ...]"""
+    sections = []
+    for line in text.decode().splitlines():
+        if line.startswith("# "):
+            sections.append((line[2:], []))
+        elif line:
+            sections[-1][1].append(line.split(":")[0])
+    return sections
+
+
+def comparable(sections):
+    return [(name, [field for field in names if field not in OUR_OWN | LEFT_OUT]) for name, names in sections if name not in DYNAMIC]
+
+
+class InfoTest(kt.TestCase):
+    def setUp(self):
+        self.servers = [self.start(kt.RedisServer(enable_debug_command="yes")), self.start(kt.KeywayShard(enable_debug_command="yes"))]
+
+    def both(self, *arguments):
+        return [server.value(*arguments) for server in self.servers]
+
+    def test_names_and_order(self):
+        for arguments in [["everything"], ["all"], ["default"], [], *([name] for name in SECTIONS), ["cpu", "server"], ["nope", "stats"]]:
+            with self.subTest(arguments):
+                theirs, ours = (comparable(fields(text)) for text in self.both("INFO", *arguments))
+                self.assertEqual(ours, theirs)
+
+    def test_sections_that_grow(self):
+        for server in self.servers:
+            with server.client() as client:
+                for request in [("SET", "a", "1"), ("GET", "a"), ("LPUSH", "a", "1"), ("GET",), ("CONFIG", "GET", "hz"), ("nope",)]:
+                    client.call(*request)
+        shapes = []
+        for text in self.both("INFO", "commandstats", "errorstats", "latencystats"):
+            lines = [line for line in text.decode().splitlines() if "ping" not in line and "info" not in line]
+            # Names, and the names within the values.
+            shapes.append(sorted("".join(c for c in line.split(":")[-1] if not c.isdigit() and c != ".") + line.split(":")[0] for line in lines))
+        self.assertEqual(shapes[1], shapes[0])
+
+    def test_values(self):
+        for server in self.servers:
+            with self.subTest(type(server).__name__), server.client() as client:
+                client.value("CONFIG", "RESETSTAT")
+                for i in range(10):
+                    client.value("SET", f"key:{i}", "x", "PX", "1" if i == 0 else "100000000")
+                kt.wait_until(lambda: client.value("DBSIZE") == 9, what="expiry")
+                client.value("GET", "key:1")
+                client.value("GET", "nope")
+                client.value("LPUSH", "key:1", "x")
+                info = server.info("everything")
+                self.assertEqual(info["expired_keys"], "1")
+                self.assertEqual(info["keyspace_hits"], "1")
+                self.assertEqual(info["keyspace_misses"], "1")
+                self.assertEqual(info["total_error_replies"], "1")
+                self.assertEqual(info["errorstat_WRONGTYPE"], "count=1")
+                self.assertEqual(info["connected_clients"], "2")
+                self.assertEqual(info["blocked_clients"], "0")
+                self.assertTrue(info["db0"].startswith("keys=9,expires=9,avg_ttl="), info["db0"])
+                self.assertTrue(info["cmdstat_set"].startswith("calls=10,"), info["cmdstat_set"])
+                self.assertIn("failed_calls=1", info["cmdstat_lpush"])
+                self.assertGreater(int(info["used_memory"]), int(info["used_memory_startup"]))
+                self.assertGreaterEqual(int(info["used_memory_peak"]), int(info["used_memory"]))
+                self.assertEqual(int(info["used_memory_overhead"]) + int(info["used_memory_dataset"]), int(info["used_memory"]))
+                self.assertGreater(int(info["used_memory_rss"]), 1 << 20)
+
+    def test_used_memory_follows_the_data(self):
+        for server in self.servers:
+            with self.subTest(type(server).__name__), server.client() as client:
+                before = int(server.info("memory")["used_memory"])
+                client.value("SETRANGE", "big", "20000000", "x")
+                self.assertAlmostEqual(int(server.info("memory")["used_memory"]) - before, 20_000_000, delta=6_000_000)
+                client.value("DEL", "big")
+                self.assertAlmostEqual(int(server.info("memory")["used_memory"]), before, delta=1_000_000)
+
+    def test_waiting_clients(self):
+        for server in self.servers:
+            with self.subTest(type(server).__name__):
+                with server.client() as client:
+                    client.send(kt.encode("BLPOP", "list", "100"))
+                    kt.wait_until(lambda: server.info("clients")["blocked_clients"] == "1", what="the client to wait")
+                    self.assertEqual(server.info("clients")["clients_in_timeout_table"], "1")
+                kt.wait_until(lambda: server.info("clients")["blocked_clients"] == "0", what="the client to go")
+                self.assertEqual(server.info("clients")["clients_in_timeout_table"], "0")
+
+
+if __name__ == "__main__":
+    kt.main()

@@ -1,0 +1,42 @@
+"""Random requests about HyperLogLogs. That a sparse one has the very runs that Redis makes shows in GET."""
+
+
+class HyperLogLogRequests:
+    """A part of Generator."""
+
+    def hll_elements(self):
+        kind = self.random.random()
+        if kind < 0.1:
+            return []
+        if kind < 0.2:  # many, to make it dense now and then
+            start = self.random.randint(0, 10**6)
+            return [str(start + i).encode() for i in range(self.random.choice([100, 400, 1500]))]
+        return [self.value() for _ in range(self.random.randint(1, 8))]
+
+    def hll_add(self):
+        return [b"PFADD", self.key(), *self.hll_elements()]
+
+    def hll_count(self):
+        return [b"PFCOUNT", *self.some_keys(1, 3)]
+
+    def hll_merge(self):
+        return [b"PFMERGE", *self.some_keys(1, 4)]
+
+    def hll_debug(self):
+        if not self.databases:  # a proxy refuses it
+            return self.hll_read()
+        return [b"PFDEBUG", self.case(self.random.choice([b"DECODE", b"ENCODING", b"GETREG", b"TODENSE", b"NOP"])), self.key()]
+
+    def hll_break(self):
+        """Bytes that are almost one."""
+        return self.random.choice([
+            [b"SETRANGE", self.key(), b"0", b"HYLL\x01"], [b"SETRANGE", self.key(), b"0", b"HYLL\x00"], [b"SETRANGE", self.key(), b"0", b"HYLL\x02"],
+            [b"SET", self.key(), b"HYLL\x01" + bytes(11) + b"\x7f\xff"], [b"SET", self.key(), b"HYLL\x01" + bytes(11)],
+            [b"SET", self.key(), b"HYLL\x01" + bytes(10) + b"\x80" + b"\x7f\xfe\x80"], [b"SET", self.key(), b"HYLL\x01" + bytes(10) + b"\x80" + b"\x7f\xfe"]])
+
+    def hll_read(self):
+        return [self.random.choice([b"GET", b"GET", b"STRLEN"]), self.key()]
+
+
+COMMANDS = [(HyperLogLogRequests.hll_add, 10), (HyperLogLogRequests.hll_count, 4), (HyperLogLogRequests.hll_merge, 3),
+            (HyperLogLogRequests.hll_debug, 1), (HyperLogLogRequests.hll_break, 1), (HyperLogLogRequests.hll_read, 4)]
