@@ -123,6 +123,12 @@ TEST(RouterTest, LeavesSenselessKeysToAShard) {
   EXPECT_EQ(RouteLine("XREAD FOO BAR BAZ").kind, Kind::kAnyShard);
 }
 
+TEST(RouterTest, ADestinationAloneIsAKeyToo) {
+  const Plan plan = RouteLine("PFMERGE {a}dest");
+  EXPECT_EQ(plan.kind, Kind::kOneSlot);
+  EXPECT_EQ(plan.slot, KeySlot("a"));
+}
+
 TEST(RouterTest, RefusesTheBlockOptionButNotTheWord) {
   for (const char* line : {"XREAD BLOCK 0 STREAMS k 0", "XREAD COUNT 1 block 5 STREAMS k 0",
                            "XREADGROUP GROUP g c BLOCK 5 STREAMS k >",
