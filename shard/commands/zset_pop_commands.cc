@@ -173,10 +173,10 @@ void WaitFor(CommandContext& context, std::span<const std::string_view> keys, in
 }
 
 void Bzmpop(CommandContext& context) {
-  int64_t timeout_ms;
-  if (!ReadTimeoutSeconds(context, context.args[1], &timeout_ms)) return;
   MultiPop request;
   if (!ReadMultiPop(context, 2, &request)) return;
+  int64_t timeout_ms;
+  if (!ReadTimeoutSeconds(context, context.args[1], &timeout_ms)) return;
   if (!TryMultiPop(context, request)) WaitFor(context, request.keys, timeout_ms);
 }
 

@@ -187,7 +187,8 @@ void Database::Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_m
     InsertRecord(
         key, Record::New(key.text, std::move(value), expiry, FirstAccess(options.access, now_ms)));
   }
-  if (is_new) Notify(key, Event::kNew);
+  // RESTORE of a key that is there deletes it first.
+  if (is_new || event == Event::kRestore) Notify(key, Event::kNew);
   CountChange(key, event);
   if (expiry_ms >= 0 && event != Event::kRestore) Notify(key, Event::kExpire);
 }
