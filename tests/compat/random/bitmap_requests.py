@@ -67,3 +67,5 @@ class BitmapRequests:
 
 COMMANDS = [(BitmapRequests.bit_set_or_get, 6), (BitmapRequests.bit_count, 3), (BitmapRequests.bit_pos, 3),
             (BitmapRequests.bit_op, 4), (BitmapRequests.bit_field, 6)]
+
+KEYS_LAST = {b"BITOP"}

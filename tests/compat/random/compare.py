@@ -2,7 +2,7 @@
 """Sends the same random requests to redis-server and to Keyway and compares the replies byte for byte.
 
     compare.py --reference 6400 --target 7001 --commands 1000000 [--seed N] [--resp 3] [--one-slot] [--no-databases]
-               [--families list,string]
+               [--families list,string] [--not-sent]
 
 Both servers are emptied first. On the first difference it prints the seed and the shortest script found that still
 shows it, and ends with code 1. What is not compared byte for byte: the order where Redis gives none (KEYS, SCAN; a SCAN
@@ -179,6 +179,15 @@ class Comparison:
                           f"redis-server: {shown(wanted, 500)}", f"keyway:       {shown(actual, 500)}"])
 
 
+def not_sent(reference_port, generator, commands):
+    """The commands of redis-server that so many requests of the generator do not contain."""
+    with kt.Client(reference_port) as client:
+        names = {name.upper() for name in client.value("COMMAND", "LIST") if b"|" not in name}
+    for _ in range(commands):
+        names.discard(generator.request()[0].upper())
+    return sorted(name.decode() for name in names)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", type=int, required=True, help="port of redis-server")
@@ -189,9 +198,13 @@ def main():
     parser.add_argument("--one-slot", action="store_true", help="all keys in one slot")
     parser.add_argument("--no-databases", action="store_true", help="no SELECT, MOVE, SWAPDB, COPY DB")
     parser.add_argument("--families", help="only these, as list,string")
+    parser.add_argument("--not-sent", action="store_true", help="only list the commands that are never sent")
     options = parser.parse_args()
     families = options.families.split(",") if options.families else None
     generator = Generator(options.seed, options.one_slot, not options.no_databases, families)
+    if options.not_sent:
+        print(*not_sent(options.reference, generator, options.commands))
+        return 0
     difference = Comparison(options.reference, options.target, options.resp).run(generator, options.commands)
     if difference:
         print(f"seed {options.seed}: {difference}")

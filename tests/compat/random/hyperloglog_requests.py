@@ -40,3 +40,5 @@ class HyperLogLogRequests:
 
 COMMANDS = [(HyperLogLogRequests.hll_add, 10), (HyperLogLogRequests.hll_count, 4), (HyperLogLogRequests.hll_merge, 3),
             (HyperLogLogRequests.hll_debug, 1), (HyperLogLogRequests.hll_break, 1), (HyperLogLogRequests.hll_read, 4)]
+
+KEYS_LAST = {b"PFMERGE", b"PFCOUNT"}

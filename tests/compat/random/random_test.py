@@ -16,6 +16,19 @@ _NOT_THROUGH_PROXY = {b"BLPOP", b"BRPOP", b"BLMOVE", b"BRPOPLPUSH", b"BLMPOP", b
 _OPTIONS_NOT_THROUGH_PROXY = {b"XREAD": {b"BLOCK"}, b"XREADGROUP": {b"BLOCK"}, b"SORT": {b"BY", b"GET"}, b"SORT_RO": {b"BY", b"GET"}}
 
 
+# Where these say how many keys follow: a wrong number makes keys of options, which lie in any slot.
+_NUMBER_OF_KEYS = {b"ZUNION": 1, b"ZINTER": 1, b"ZDIFF": 1, b"ZINTERCARD": 1, b"SINTERCARD": 1, b"LMPOP": 1, b"ZMPOP": 1, b"ZUNIONSTORE": 2,
+                   b"ZINTERSTORE": 2, b"ZDIFFSTORE": 2}
+
+
+def _has_foreign_keys(request):
+    at = _NUMBER_OF_KEYS.get(request[0].upper())
+    if at is None or len(request) <= at or not request[at].isdigit():
+        return False
+    keys = request[at + 1:at + 1 + min(int(request[at]), len(request))]
+    return any(not key.startswith(b"{t}") for key in keys)
+
+
 class ProxyGenerator(Generator):
     """The requests that a proxy takes, with all keys in one slot."""
 
@@ -26,7 +39,8 @@ class ProxyGenerator(Generator):
         while True:
             request = super().request()
             name, words = request[0].upper(), {word.upper() for word in request[1:]}
-            if name not in _NOT_THROUGH_PROXY and not words & _OPTIONS_NOT_THROUGH_PROXY.get(name, set()):
+            if name not in _NOT_THROUGH_PROXY and not words & _OPTIONS_NOT_THROUGH_PROXY.get(name, set()) and \
+                    not _has_foreign_keys(request):
                 return request
 
 

@@ -144,6 +144,14 @@ class ZsetRequests:
         request = [b"ZMPOP", count, *keys, self.case(self.random.choice([b"MIN", b"MAX", b"MIN", b"MAX", b"MED"]))]
         return request + [self.case(b"COUNT"), self.integer(-1, 3)] if self.random.random() < 0.5 else request
 
+    def zset_blocking_pop(self):
+        """In a key that holds a sorted set or another type the commands do not wait; else they do for a moment."""
+        timeout, keys = self.random.choice([b"0.001"] * 10 + [b"-1", b"x", b""]), self.some_keys(1, 3)
+        if self.random.random() < 0.6:
+            return [self.random.choice([b"BZPOPMIN", b"BZPOPMAX"]), *keys, timeout]
+        request = [b"BZMPOP", timeout, b"%d" % len(keys), *keys, self.case(self.random.choice([b"MIN", b"MAX"]))]
+        return request + [self.case(b"COUNT"), self.integer(-1, 3)] if self.random.random() < 0.5 else request
+
     def zset_scan(self):
         request = [b"ZSCAN", self.key(), self.random.choice([b"0"] * 6 + [b"x", b"-", b"0x"])]
         if self.random.random() < 0.4:
@@ -168,7 +176,7 @@ class ZsetRequests:
 
 COMMANDS = [(ZsetRequests.zset_add, 16), (ZsetRequests.zset_lex_add, 3), (ZsetRequests.zset_increment, 4), (ZsetRequests.zset_members, 5),
             (ZsetRequests.zset_one, 5), (ZsetRequests.zset_count, 4), (ZsetRequests.zset_remove_range, 3), (ZsetRequests.zset_range, 10),
-            (ZsetRequests.zset_old_range, 5), (ZsetRequests.zset_algebra, 10), (ZsetRequests.zset_pop, 3), (ZsetRequests.zset_scan, 2),
+            (ZsetRequests.zset_old_range, 5), (ZsetRequests.zset_algebra, 10), (ZsetRequests.zset_pop, 3), (ZsetRequests.zset_blocking_pop, 1), (ZsetRequests.zset_scan, 2),
             (ZsetRequests.zset_random, 2), (ZsetRequests.zset_others, 3)]
 
 
