@@ -251,6 +251,27 @@ Status FindKeys(const Command& command, std::span<const std::string_view> argume
   return {};
 }
 
+Status FindSlotKeys(const Command& command, std::span<const std::string_view> arguments,
+                    std::vector<KeyPosition>* out) {
+  const auto count = static_cast<int64_t>(arguments.size());
+  for (const KeySpec& spec : command.spec->key_specs) {
+    if (spec.limit < 2 || spec.begin != KeySpec::Begin::kKeyword) continue;
+    const int64_t first = BehindKeyword(spec, arguments);
+    if (first == 0 || (count - first) % spec.limit == 0) continue;
+    out->clear();
+    return Error{"Invalid arguments specified for command"};
+  }
+  Status found = FindKeys(command, arguments, out);
+  if (found.ok() || command.spec->key_specs.empty()) return found;
+  const KeySpec& first = command.spec->key_specs.front();
+  if (first.begin != KeySpec::Begin::kIndex || first.find != KeySpec::Find::kRange ||
+      first.index >= count) {
+    return found;
+  }
+  out->push_back({static_cast<int>(first.index), first.flags});
+  return {};
+}
+
 int KeyStep(const Command& command) {
   for (const KeySpec& spec : command.spec->key_specs) {
     if (spec.find == KeySpec::Find::kRange) return spec.key_step;

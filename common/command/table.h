@@ -70,6 +70,12 @@ struct KeyPosition {
 // without allocating.
 Status FindKeys(const Command& command, std::span<const std::string_view> arguments,
                 std::vector<KeyPosition>* out);
+// The keys that choose the slot of a call, which is what a cluster goes by. As FindKeys, which is
+// COMMAND GETKEYS, but for two kinds of calls, as in Redis: lists of keys and ids of different
+// length (XREAD) have no keys, and a call that lacks keys which may be missing (PFMERGE with a
+// destination alone) has the first.
+Status FindSlotKeys(const Command& command, std::span<const std::string_view> arguments,
+                    std::vector<KeyPosition>* out);
 
 // Where keys repeat with a step (MSET 2, MGET 1): how a multi_shard command is split. 0 when the
 // command has no key spec of the range kind.

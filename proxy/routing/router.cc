@@ -163,8 +163,8 @@ void Router::Route(const Command& command, Arguments arguments, Plan* plan) {
 
 void Router::RouteByKeys(const Command& command, Arguments arguments, Plan* plan) {
   // Arguments that make no sense, or name no key, are the shard's to answer.
-  if (!command::FindKeys(command, arguments, &positions_).ok() || positions_.empty()) {
-    RouteByFirstKey(command, arguments, plan);
+  if (!command::FindSlotKeys(command, arguments, &positions_).ok() || positions_.empty()) {
+    plan->kind = Plan::Kind::kAnyShard;
     return;
   }
   if (KeyWithoutValue(command, arguments, plan)) return;
@@ -180,22 +180,8 @@ void Router::RouteByKeys(const Command& command, Arguments arguments, Plan* plan
   plan->slot = slot;
 }
 
-// Redis finds no keys in a request that lacks some of them, but executes it nevertheless when the
-// missing ones are optional (PFMERGE with a destination alone): where its first key is, then.
-void Router::RouteByFirstKey(const Command& command, Arguments arguments, Plan* plan) const {
-  plan->kind = Plan::Kind::kAnyShard;
-  if (command.spec->key_specs.empty()) return;
-  const KeySpec& first = command.spec->key_specs.front();
-  if (first.begin != KeySpec::Begin::kIndex || first.find != KeySpec::Find::kRange ||
-      first.index >= static_cast<int64_t>(arguments.size())) {
-    return;
-  }
-  plan->kind = Plan::Kind::kOneSlot;
-  plan->slot = KeySlot(arguments[static_cast<size_t>(first.index)]);
-}
-
 void Router::Split(const Command& command, Arguments arguments, Plan* plan) {
-  if (!command::FindKeys(command, arguments, &positions_).ok() || positions_.empty()) {
+  if (!command::FindSlotKeys(command, arguments, &positions_).ok() || positions_.empty()) {
     plan->kind = Plan::Kind::kAnyShard;
     return;
   }

@@ -51,8 +51,6 @@ class Router {
   static Row Classify(const command::Command& command);
   void RouteByKeys(const command::Command& command, std::span<const std::string_view> arguments,
                    Plan* plan);
-  void RouteByFirstKey(const command::Command& command,
-                       std::span<const std::string_view> arguments, Plan* plan) const;
   void Split(const command::Command& command, std::span<const std::string_view> arguments,
              Plan* plan);
   // MSET k v k2: a shard would look at the slots first, so the error is given here.

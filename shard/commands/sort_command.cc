@@ -36,7 +36,7 @@ struct Request {
 // In a cluster the keys that a pattern names may be anywhere.
 bool DeniedInCluster(CommandContext& context, std::string_view option) {
   if (context.services.cluster == nullptr) return false;
-  context.reply.Error("ERR " + std::string(option) + " option of SORT denied in cluster mode.");
+  context.reply.Error("ERR " + std::string(option) + " option of SORT denied in Cluster mode.");
   return true;
 }
 

@@ -188,7 +188,7 @@ const command::Command& Dispatcher::CollectQueuedKeys(const Transaction& transac
   const command::Command* chosen = &exec;
   for (const Transaction::Queued& queued : transaction.queue()) {
     const auto args = queued.args.view();
-    if (!command::FindKeys(*queued.command, args, &keys_).ok()) continue;
+    if (!command::FindSlotKeys(*queued.command, args, &keys_).ok()) continue;
     for (const command::KeyPosition& position : keys_) {
       queued_positions_.push_back({static_cast<int>(queued_keys_.size()), position.flags});
       queued_keys_.push_back(args[static_cast<size_t>(position.index)]);
@@ -214,7 +214,7 @@ bool Dispatcher::AdmittedByCluster(Client& client, const command::Command& comma
     services_.transactions->Discard(client);
   } else {
     // Arguments that make no sense have no keys; the handler says what is wrong with them.
-    if (!command::FindKeys(command, args, &keys_).ok() || keys_.empty()) return true;
+    if (!command::FindSlotKeys(command, args, &keys_).ok() || keys_.empty()) return true;
     if (services_.cluster->Admit(command, args, keys_, asking, client.readonly(), reply,
                                  client.db())) {
       return true;

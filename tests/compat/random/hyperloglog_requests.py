@@ -1,8 +1,19 @@
-"""Random requests about HyperLogLogs. That a sparse one has the very runs that Redis makes shows in GET."""
+"""Random requests about HyperLogLogs. That a sparse one has the very runs that Redis makes shows in GET.
+
+They have keys of their own: when a string command cuts the last run of a sparse one, redis-server reads a byte of whatever
+memory follows it.
+"""
 
 
 class HyperLogLogRequests:
     """A part of Generator."""
+
+    def hll_key(self):
+        name = b"hll%d" % self.random.randint(0, 5)
+        return b"{t}" + name if self.one_slot else name
+
+    def hll_keys(self, least, most):
+        return [self.hll_key() for _ in range(self.random.randint(least, most))]
 
     def hll_elements(self):
         kind = self.random.random()
@@ -14,28 +25,29 @@ class HyperLogLogRequests:
         return [self.value() for _ in range(self.random.randint(1, 8))]
 
     def hll_add(self):
-        return [b"PFADD", self.key(), *self.hll_elements()]
+        return [b"PFADD", self.hll_key(), *self.hll_elements()]
 
     def hll_count(self):
-        return [b"PFCOUNT", *self.some_keys(1, 3)]
+        return [b"PFCOUNT", *self.hll_keys(1, 3)]
 
     def hll_merge(self):
-        return [b"PFMERGE", *self.some_keys(1, 4)]
+        return [b"PFMERGE", *self.hll_keys(1, 4)]
 
     def hll_debug(self):
         if not self.databases:  # a proxy refuses it
             return self.hll_read()
-        return [b"PFDEBUG", self.case(self.random.choice([b"DECODE", b"ENCODING", b"GETREG", b"TODENSE", b"NOP"])), self.key()]
+        return [b"PFDEBUG", self.case(self.random.choice([b"DECODE", b"ENCODING", b"GETREG", b"TODENSE", b"NOP"])), self.hll_key()]
 
     def hll_break(self):
         """Bytes that are almost one."""
         return self.random.choice([
-            [b"SETRANGE", self.key(), b"0", b"HYLL\x01"], [b"SETRANGE", self.key(), b"0", b"HYLL\x00"], [b"SETRANGE", self.key(), b"0", b"HYLL\x02"],
-            [b"SET", self.key(), b"HYLL\x01" + bytes(11) + b"\x7f\xff"], [b"SET", self.key(), b"HYLL\x01" + bytes(11)],
-            [b"SET", self.key(), b"HYLL\x01" + bytes(10) + b"\x80" + b"\x7f\xfe\x80"], [b"SET", self.key(), b"HYLL\x01" + bytes(10) + b"\x80" + b"\x7f\xfe"]])
+            [b"RPUSH", self.hll_key(), b"x"], [b"SET", self.hll_key(), b"no HyperLogLog"], [b"DEL", *self.hll_keys(1, 3)],
+            [b"SETRANGE", self.hll_key(), b"0", b"HYLL\x01"], [b"SETRANGE", self.hll_key(), b"0", b"HYLL\x00"], [b"SETRANGE", self.hll_key(), b"0", b"HYLL\x02"],
+            [b"SET", self.hll_key(), b"HYLL\x01" + bytes(11) + b"\x7f\xff"], [b"SET", self.hll_key(), b"HYLL\x01" + bytes(11)],
+            [b"SET", self.hll_key(), b"HYLL\x01" + bytes(10) + b"\x80" + b"\x7f\xfe\x80"], [b"SET", self.hll_key(), b"HYLL\x01" + bytes(10) + b"\x80" + b"\x7f\xfe"]])
 
     def hll_read(self):
-        return [self.random.choice([b"GET", b"GET", b"STRLEN"]), self.key()]
+        return [self.random.choice([b"GET", b"GET", b"STRLEN", b"DUMP"]), self.hll_key()]
 
 
 COMMANDS = [(HyperLogLogRequests.hll_add, 10), (HyperLogLogRequests.hll_count, 4), (HyperLogLogRequests.hll_merge, 3),

@@ -121,6 +121,7 @@ TEST(RouterTest, SendsCommandsWithoutKeysByTheirRequestPolicy) {
 TEST(RouterTest, LeavesSenselessKeysToAShard) {
   EXPECT_EQ(RouteLine("EVAL x abc").kind, Kind::kAnyShard);
   EXPECT_EQ(RouteLine("XREAD FOO BAR BAZ").kind, Kind::kAnyShard);
+  EXPECT_EQ(RouteLine("XREAD STREAMS a b 0").kind, Kind::kAnyShard);
 }
 
 TEST(RouterTest, ADestinationAloneIsAKeyToo) {
