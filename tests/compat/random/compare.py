@@ -6,7 +6,9 @@
 
 Both servers are emptied first. On the first difference it prints the seed and the shortest script found that still
 shows it, and ends with code 1. What is not compared byte for byte: the order where Redis gives none (KEYS, SCAN; a SCAN
-cursor only by whether it is 0), and remaining times, which may differ by two seconds.
+cursor only by whether it is 0), remaining times, which may differ by two seconds, and what a family's file names in
+UNORDERED, TIMELESS and BY_CHANCE. What is never sent: the commands that --not-sent lists, and numbers out of range that make
+redis-server refuse a later SORT (it looks at an errno that it did not reset).
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Random requests about sorted sets."""
 
-_SCORES = [b"inf", b"-inf", b"+inf", b"-0", b"0x10", b"1e400", b"nan", b"", b" 1", b"1 ", b"abc", b"1e17", b"1e-320", b"-1e300", b"1e18",
+# None out of the range of a double: after one, redis-server refuses to SORT numbers until something resets errno.
+_SCORES = [b"inf", b"-inf", b"+inf", b"-0", b"0x10", b"nan", b"", b" 1", b"1 ", b"abc", b"1e17", b"-1e300", b"1e18",
            b"4611686018427387904", b"9223372036854775807", b"0.1", b"3.3333333333333335", b"1e15", b"12345678901234567"]
 _RANGE_WORDS = [b"REV", b"BYSCORE", b"BYLEX", b"WITHSCORES", b"LIMIT", b"LIMIT"]
 

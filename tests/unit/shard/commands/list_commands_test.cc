@@ -140,8 +140,8 @@ TEST(SortInCluster, PatternsAreRefused) {
   ManualClock clock;
   CommandExecutor executor(clock, {.databases = 1, .cluster = true});
   executor.Run("RPUSH l 2 1");
-  EXPECT_EQ(executor.Run("SORT l BY w_*"), "-ERR BY option of SORT denied in cluster mode.\r\n");
-  EXPECT_EQ(executor.Run("SORT l GET #"), "-ERR GET option of SORT denied in cluster mode.\r\n");
+  EXPECT_EQ(executor.Run("SORT l BY w_*"), "-ERR BY option of SORT denied in Cluster mode.\r\n");
+  EXPECT_EQ(executor.Run("SORT l GET #"), "-ERR GET option of SORT denied in Cluster mode.\r\n");
   EXPECT_EQ(executor.Run("SORT l BY nosort"), "*2\r\n$1\r\n2\r\n$1\r\n1\r\n");
   EXPECT_EQ(executor.Run("SORT_RO l DESC"), "*2\r\n$1\r\n2\r\n$1\r\n1\r\n");
 }
