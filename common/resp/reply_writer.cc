@@ -49,6 +49,15 @@ void ReplyWriter::Error(std::string_view text) {
   ++errors_;
   const std::string_view code = text.substr(0, text.find(' ')).substr(0, kErrorCodeBytes);
   error_code_length_ = static_cast<uint8_t>(code.copy(error_code_, kErrorCodeBytes));
+  ErrorLine(text);
+}
+
+void ReplyWriter::ErrorAgain(std::string_view text) {
+  ++errors_again_;
+  ErrorLine(text);
+}
+
+void ReplyWriter::ErrorLine(std::string_view text) {
   out_->Append('-');
   if (text.find_first_of("\r\n") == std::string_view::npos) {
     out_->Append(text);

@@ -30,6 +30,9 @@ class ReplyWriter {
   void Simple(std::string_view text);
   // `text` starts with its code: "ERR ...", "WRONGTYPE ...". CR and LF in it become spaces.
   void Error(std::string_view text);
+  // The same for an error that a command has replied with before, and that was counted then: a
+  // script hands it on.
+  void ErrorAgain(std::string_view text);
   void Integer(int64_t value);
   void Bulk(std::string_view bytes);
   // The decimal digits of `value` as a bulk string.
@@ -65,17 +68,21 @@ class ReplyWriter {
   static constexpr size_t kErrorCodeBytes = 24;
   uint32_t errors() const { return errors_; }
   std::string_view error_code() const { return {error_code_, error_code_length_}; }
+  // How many errors were handed on.
+  uint32_t errors_again() const { return errors_again_; }
 
   // Bytes that are a complete reply already.
   void Raw(std::string_view bytes) { out_->Append(bytes); }
 
  private:
   void Header(char type, int64_t value);
+  void ErrorLine(std::string_view text);
 
   OutputBuffer* out_;
   Version version_;
   uint8_t error_code_length_ = 0;
   uint32_t errors_ = 0;
+  uint32_t errors_again_ = 0;
   char error_code_[kErrorCodeBytes];
 };
 
