@@ -97,7 +97,7 @@ std::string_view NameOf(ResponsePolicy policy) {
 }  // namespace
 
 std::vector<std::string_view> FlagNames(uint32_t flags) {
-  flags &= ~uint32_t{kMayReplicate | kProtected};  // Redis keeps them to itself
+  flags &= ~uint32_t{kMayReplicate | kProtected | kRunsScript};  // Redis keeps them to itself
   return NamesOf(flags, kFlagNames);
 }
 

@@ -36,6 +36,7 @@ enum Flag : uint32_t {
   kAllowBusy = 1u << 19,
   kMovableKeys = 1u << 20,
   kProtected = 1u << 21,  // only when the configuration allows it (enable-debug-command)
+  kRunsScript = 1u << 22,  // may go on for longer than other clients can wait
 };
 
 // ACL categories, as bits, in the order in which COMMAND INFO and ACL CAT list them.

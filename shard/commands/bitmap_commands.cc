@@ -163,7 +163,7 @@ void Bitop(CommandContext& context) {
   const Key target(args[2]);
   auto result = types::CombineBits(operation, sources);
   if (result == nullptr) {
-    context.db.Delete(target, context.now_ms, keyspace::Reclaim::kNow);
+    context.db.Delete(target, keyspace::kEvenIfExpired, keyspace::Reclaim::kNow);
     return context.reply.Integer(0);
   }
   const auto length = static_cast<int64_t>(result->length());

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "shard/commands/arguments.h"
 #include "shard/commands/register_keyspace_commands.h"
@@ -12,6 +13,7 @@
 #include "shard/keyspace/database.h"
 #include "shard/persistence/rdb/value_reader.h"
 #include "shard/persistence/rdb/value_writer.h"
+#include "shard/server/effects.h"
 #include "shard/server/lifecycle.h"
 #include "shard/types/encodings/field_table.h"
 #include "shard/types/encodings/set_table.h"
@@ -100,6 +102,14 @@ void SetRestoredAccess(CommandContext& context, const Key& key, const RestoreOpt
   }
 }
 
+void ReplaceByAbsoluteTtl(CommandContext& context, int64_t expiry_ms) {
+  const EffectWord text(expiry_ms);
+  std::vector<std::string_view> args(context.args.begin(), context.args.end());
+  args[2] = text.text();
+  args.push_back("ABSTTL");
+  context.effects->Replace(args);
+}
+
 void Restore(CommandContext& context) {
   RestoreOptions options;
   if (!ReadRestoreOptions(context, &options)) return;
@@ -129,11 +139,16 @@ void Restore(CommandContext& context) {
                                      : static_cast<int64_t>(static_cast<uint64_t>(ttl) +
                                                             static_cast<uint64_t>(context.now_ms));
     if (expiry_ms <= context.now_ms) {
-      if (options.replace) context.db.Delete(key, context.now_ms, Reclaim::kNow);
+      const bool deleted =
+          options.replace && context.db.Delete(key, keyspace::kEvenIfExpired, Reclaim::kNow);
+      if (context.effects != nullptr && deleted) context.effects->Replace({"DEL", key.text});
       return context.reply.Ok();
     }
   }
   context.db.Set(key, std::move(*value), expiry_ms, context.now_ms, Event::kRestore);
+  if (context.effects != nullptr && ttl != 0 && !options.absolute_ttl) {
+    ReplaceByAbsoluteTtl(context, expiry_ms);
+  }
   SetRestoredAccess(context, key, options);
   context.reply.Ok();
 }

@@ -1,10 +1,12 @@
 // EXPIRE, TTL, EXPIRETIME and their relatives, PERSIST.
 #include <string>
+#include <vector>
 
 #include "shard/commands/arguments.h"
 #include "shard/commands/register_keyspace_commands.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::commands {
 
@@ -33,6 +35,9 @@ bool ReadOptions(CommandContext& context, ExpireOptions* options) {
     } else if (Is(word, "LT")) {
       options->lt = true;
     } else {
+      // As "%s" repeats it: to the first NUL, without line ends.
+      word = word.substr(0, word.find('\0'));
+      word = word.substr(0, word.find_last_not_of("\r\n") + 1);
       context.reply.Error("ERR Unsupported option " + std::string(word));
       return false;
     }
@@ -57,6 +62,14 @@ bool Applies(const ExpireOptions& options, const Record& record, int64_t expiry_
   return true;
 }
 
+void ReplaceByPexpireat(CommandContext& context, int64_t expiry_ms) {
+  const EffectWord text(expiry_ms);
+  std::vector<std::string_view> args(context.args.begin(), context.args.end());
+  args[0] = "PEXPIREAT";
+  args[2] = text.text();
+  context.effects->Replace(args);
+}
+
 void SetExpiry(CommandContext& context, bool in_seconds, bool from_now) {
   ExpireOptions options;
   if (!ReadOptions(context, &options)) return;
@@ -68,11 +81,14 @@ void SetExpiry(CommandContext& context, bool in_seconds, bool from_now) {
     return context.reply.Integer(0);
   }
   if (expiry_ms <= context.now_ms) {
-    context.db.Delete(
-        key, context.now_ms,
-        context.services.config.lazyfree_lazy_expire ? Reclaim::kLater : Reclaim::kNow);
+    const bool lazily = context.services.config.lazyfree_lazy_expire;
+    context.db.Delete(key, context.now_ms, lazily ? Reclaim::kLater : Reclaim::kNow);
+    if (context.effects != nullptr) context.effects->Replace({DeletionName(lazily), key.text});
   } else {
     context.db.SetExpiry(key, expiry_ms);
+    if (context.effects != nullptr && (in_seconds || from_now)) {
+      ReplaceByPexpireat(context, expiry_ms);
+    }
   }
   context.reply.Integer(1);
 }

@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "shard/commands/arguments.h"
 #include "shard/commands/geo_arguments.h"
 #include "shard/commands/zset_arguments.h"
+#include "shard/server/effects.h"
 #include "shard/types/long_double.h"
 
 namespace keyway::shard::commands {
@@ -68,6 +70,24 @@ void ReplyGeoDistance(CommandContext& context, double distance) {
 
 namespace {
 
+// As ZADD with the same options. What is at the edge of the map has a score that a double cannot
+// hold, which is why the points are encoded again.
+void ReplaceByZadd(CommandContext& context, size_t first) {
+  std::vector<std::string_view> args(context.args.begin(),
+                                     context.args.begin() + static_cast<ptrdiff_t>(first));
+  args[0] = "zadd";
+  std::vector<std::string> scores;
+  scores.reserve((context.args.size() - first) / 3);
+  for (size_t i = first; i < context.args.size(); i += 3) {
+    GeoPoint point;
+    if (!ReadGeoPoint(context, context.args[i], context.args[i + 1], &point)) return;
+    scores.push_back(std::to_string(types::EncodeGeo(point)));
+    args.push_back(scores.back());
+    args.push_back(context.args[i + 2]);
+  }
+  context.effects->Replace(args);
+}
+
 void Geoadd(CommandContext& context) {
   AddRequest request;
   bool only_new = false;
@@ -100,6 +120,9 @@ void Geoadd(CommandContext& context) {
   }
   request.members = members;
   AddToZset(context, request);
+  if (context.effects != nullptr && context.effects->changed()) {
+    ReplaceByZadd(context, request.first);
+  }
 }
 
 void Geopos(CommandContext& context) {

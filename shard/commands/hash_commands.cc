@@ -12,6 +12,7 @@
 #include "shard/commands/scan_options.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
+#include "shard/server/effects.h"
 #include "shard/types/hash.h"
 #include "shard/types/long_double.h"
 
@@ -183,6 +184,9 @@ void Hincrbyfloat(CommandContext& context) {
   const auto value = types::HashIncrementByFloat(context.db, Key(context.args[1]), context.args[2],
                                                  increment, Limits(context), context.now_ms);
   if (!value.ok()) return ReplyError(context, value.error());
+  if (context.effects != nullptr) {
+    context.effects->Replace({"HSET", context.args[1], context.args[2], *value});
+  }
   context.reply.Bulk(*value);
 }
 

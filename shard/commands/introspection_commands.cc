@@ -236,8 +236,8 @@ void MemoryStats(CommandContext& context) {
   number("clients.normal", memory.clients_normal);
   number("cluster.links", memory.cluster_links);
   number("aof.buffer", 0);
-  number("lua.caches", 0);
-  number("functions.caches", 0);
+  number("lua.caches", memory.scripts.scripts_bytes);
+  number("functions.caches", memory.scripts.functions_bytes);
   for (const MemoryOverview::DatabaseTables& tables : memory.tables) {
     name("db." + std::to_string(tables.index));
     reply.MapHeader(3);

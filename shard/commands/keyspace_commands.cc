@@ -7,6 +7,7 @@
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::commands {
 
@@ -83,6 +84,7 @@ void Flushdb(CommandContext& context) {
   Reclaim reclaim;
   if (!ReadReclaim(context, &reclaim)) return;
   context.db.Flush(reclaim);
+  if (context.effects != nullptr) context.effects->Force(kEffectAll);
   context.reply.Ok();
 }
 
@@ -90,6 +92,7 @@ void Flushall(CommandContext& context) {
   Reclaim reclaim;
   if (!ReadReclaim(context, &reclaim)) return;
   context.services.keyspace.FlushAll(reclaim == Reclaim::kLater);
+  if (context.effects != nullptr) context.effects->Force(kEffectAll);
   context.reply.Ok();
 }
 

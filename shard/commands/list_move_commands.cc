@@ -7,6 +7,7 @@
 
 #include "shard/commands/list_commands.h"
 #include "shard/server/blocking.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::commands {
 
@@ -47,10 +48,26 @@ bool Move(CommandContext& context, ListEnd from, ListEnd to) {
   return true;
 }
 
+// BLMOVE or BRPOPLPUSH has moved an element. After a wait Redis names the ends in its own words.
+void ReplaceBlockingMove(CommandContext& context) {
+  const auto args = context.args;
+  if (args.size() == 4) {
+    context.effects->Replace({"RPOPLPUSH", args[1], args[2]});
+  } else if (context.ready_key == nullptr) {
+    context.effects->Replace({"LMOVE", args[1], args[2], args[3], args[4]});
+  } else {
+    const auto word = [](std::string_view end) { return Is(end, "LEFT") ? "left" : "right"; };
+    context.effects->Replace({"LMOVE", args[1], args[2], word(args[3]), word(args[4])});
+  }
+}
+
 void BlockingMove(CommandContext& context, ListEnd from, ListEnd to, std::string_view timeout) {
   int64_t timeout_ms;
   if (!ReadTimeoutSeconds(context, timeout, &timeout_ms)) return;
-  if (Move(context, from, to)) return;
+  if (Move(context, from, to)) {
+    if (context.effects != nullptr && context.effects->changed()) ReplaceBlockingMove(context);
+    return;
+  }
   // Unlike the end of the wait, which is a null array.
   if (!context.may_block) return context.reply.Null();
   context.services.blocking->Block(context, {.keys = context.args.subspan(1, 1),
@@ -103,6 +120,10 @@ void Block(CommandContext& context, std::span<const std::string_view> keys, int6
                                              .on_timeout = Blocking::OnTimeout::kNullArray});
 }
 
+const char* PopName(ListEnd end) {
+  return end == ListEnd::kHead ? "LPOP" : "RPOP";
+}
+
 void BlockingPop(CommandContext& context, ListEnd end) {
   int64_t timeout_ms;
   if (!ReadTimeoutSeconds(context, context.args.back(), &timeout_ms)) return;
@@ -116,6 +137,7 @@ void BlockingPop(CommandContext& context, ListEnd end) {
   context.reply.Bulk(key);
   ReplyElement(context, list.At(list.Begin(end)));
   types::PopFromList(context.db, Key(key), *record, end, 1);
+  if (context.effects != nullptr) context.effects->Replace({PopName(end), key});
 }
 
 void Blpop(CommandContext& context) {
@@ -179,6 +201,9 @@ bool PopFromFirst(CommandContext& context, const MultiPop& pop) {
   context.reply.Bulk(key);
   ReplyElements(context, list, list.Begin(pop.end), pop.end, count);
   types::PopFromList(context.db, Key(key), *record, pop.end, count);
+  if (context.effects != nullptr) {
+    context.effects->Replace({PopName(pop.end), key, static_cast<int64_t>(count)});
+  }
   return true;
 }
 

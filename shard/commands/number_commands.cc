@@ -4,6 +4,7 @@
 
 #include "shard/commands/arguments.h"
 #include "shard/keyspace/database.h"
+#include "shard/server/effects.h"
 #include "shard/types/long_double.h"
 #include "shard/types/string.h"
 
@@ -53,6 +54,7 @@ void Incrbyfloat(CommandContext& context) {
   }
   const auto value = types::IncrementByFloat(context.db, key, increment, context.now_ms);
   if (!value.ok()) return ReplyError(context, value.error());
+  if (context.effects != nullptr) context.effects->Replace({"SET", key.text, *value, "KEEPTTL"});
   context.reply.Bulk(*value);
 }
 

@@ -12,6 +12,7 @@
 #include "shard/commands/words.h"
 #include "shard/pubsub/pubsub.h"
 #include "shard/server/client.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::commands {
 namespace {
@@ -90,6 +91,8 @@ void Publish(CommandContext& context) {
   const size_t receivers = context.services.pubsub->Publish(context.args[1], context.args[2]);
   if (context.services.cluster != nullptr) {
     context.services.cluster->Publish(context.args[1], context.args[2], /*shard=*/false);
+  } else if (context.effects != nullptr) {
+    context.effects->Force(kEffectReplicas);
   }
   context.reply.Integer(static_cast<int64_t>(receivers));
 }
@@ -98,6 +101,8 @@ void Spublish(CommandContext& context) {
   const size_t receivers = context.services.pubsub->PublishShard(context.args[1], context.args[2]);
   if (context.services.cluster != nullptr) {
     context.services.cluster->Publish(context.args[1], context.args[2], /*shard=*/true);
+  } else if (context.effects != nullptr) {
+    context.effects->Force(kEffectReplicas);
   }
   context.reply.Integer(static_cast<int64_t>(receivers));
 }

@@ -7,11 +7,13 @@
 #include "shard/commands/introspection_commands.h"
 #include "shard/commands/geo_commands.h"
 #include "shard/commands/dump_commands.h"
+#include "shard/commands/function_commands.h"
 #include "shard/commands/hash_commands.h"
 #include "shard/commands/hyperloglog_commands.h"
 #include "shard/commands/list_commands.h"
 #include "shard/commands/pubsub_commands.h"
 #include "shard/commands/register_keyspace_commands.h"
+#include "shard/commands/script_commands.h"
 #include "shard/commands/server.h"
 #include "shard/commands/set_commands.h"
 #include "shard/commands/sort_command.h"
@@ -36,6 +38,8 @@ void RegisterAll(HandlerTable& handlers) {
   RegisterSort(handlers);
   RegisterStream(handlers);
   RegisterTransactions(handlers);
+  RegisterScripts(handlers);
+  RegisterFunctions(handlers);
   RegisterConnection(handlers);
   RegisterPubSub(handlers);
   RegisterClient(handlers);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/command/command_replies.h"
+#include "common/log/log.h"
 #include "shard/commands/server_config.h"
 #include "shard/commands/server_debug.h"
 #include "shard/commands/server_lolwut.h"
@@ -12,6 +13,7 @@
 #include "shard/server/dispatcher.h"
 #include "shard/server/info.h"
 #include "shard/server/lifecycle.h"
+#include "shard/server/scripts.h"
 
 namespace keyway::shard::commands {
 namespace {
@@ -68,10 +70,16 @@ void Shutdown(CommandContext& context) {
   }
   if (abort) {
     if (context.services.lifecycle.AbortShutdown()) {
+      KEYWAY_NOTICE() << "Shutdown manually aborted.";
       context.reply.Ok();
     } else {
       context.reply.Error("ERR No shutdown in progress.");
     }
+    return;
+  }
+  const Scripts* scripts = context.services.scripts;
+  if (!nosave && scripts != nullptr && scripts->busy()) {
+    context.reply.Error(scripts->BusyError());
     return;
   }
   // The closed connection is the answer.

@@ -25,6 +25,7 @@
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/client.h"
 #include "shard/server/client_eviction.h"
+#include "shard/server/effects.h"
 #include "shard/server/lifecycle.h"
 #include "shard/server/memory_usage.h"
 #include "shard/types/string.h"
@@ -592,6 +593,7 @@ constexpr Subcommand kSubcommands[] = {
 }  // namespace
 
 void Debug(CommandContext& context) {
+  if (context.effects != nullptr) context.effects->None();
   const size_t args = context.args.size();
   const auto found = std::find_if(
       std::begin(kSubcommands), std::end(kSubcommands), [&](const Subcommand& subcommand) {

@@ -99,7 +99,7 @@ void Store(CommandContext& context, Build build, Event event) {
   if (members != 0) {
     context.db.Set(target, result.Release(), keyspace::kNoExpiry, context.now_ms, event);
   } else {
-    context.db.Delete(target, context.now_ms,
+    context.db.Delete(target, keyspace::kEvenIfExpired,
                       context.services.config.lazyfree_lazy_server_del ? keyspace::Reclaim::kLater
                                                                        : keyspace::Reclaim::kNow);
   }

@@ -10,6 +10,7 @@
 #include "shard/commands/scan_options.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::commands {
 
@@ -89,10 +90,19 @@ void PopSome(CommandContext& context) {
   if (!FindSet(context, Access::kWrite, &record)) return;
   if (record == nullptr || count == 0) return context.reply.SetHeader(0);
   const auto wanted = static_cast<size_t>(count);
-  context.reply.SetHeader(std::min(wanted, SetView(*record).size()));
+  const size_t size = SetView(*record).size();
+  const bool by_member = context.effects != nullptr && wanted < size;
+  if (by_member) {
+    context.effects->None();
+  } else if (context.effects != nullptr) {
+    context.effects->Replace({"DEL", context.args[1]});
+  }
+  context.reply.SetHeader(std::min(wanted, size));
   types::SetPop(context.db, Key(context.args[1]), record, wanted, context.services.random,
-                SetLimitsOf(context),
-                [&context](const SetElement& element) { context.reply.Bulk(element.text); });
+                SetLimitsOf(context), [&context, by_member](const SetElement& element) {
+                  context.reply.Bulk(element.text);
+                  if (by_member) context.effects->Add({"SREM", context.args[1], element.text});
+                });
 }
 
 void Spop(CommandContext& context) {
@@ -102,8 +112,11 @@ void Spop(CommandContext& context) {
   if (!FindSet(context, Access::kWrite, &record)) return;
   if (record == nullptr) return context.reply.Null();
   types::SetPop(context.db, Key(context.args[1]), record, 1, context.services.random,
-                SetLimitsOf(context),
-                [&context](const SetElement& element) { context.reply.Bulk(element.text); });
+                SetLimitsOf(context), [&context](const SetElement& element) {
+                  context.reply.Bulk(element.text);
+                  if (context.effects == nullptr) return;
+                  context.effects->Replace({"SREM", context.args[1], element.text});
+                });
 }
 
 void ReplyRandomMember(CommandContext& context, const SetView& set) {

@@ -104,7 +104,7 @@ void Store(CommandContext& context, types::Sort& sort, const std::vector<std::st
   if (size > 0) {
     types::StoreList(context.db, key, std::move(list), context.now_ms, keyspace::Event::kSortStore);
   } else {
-    context.db.Delete(key, context.now_ms,
+    context.db.Delete(key, keyspace::kEvenIfExpired,
                       context.services.config.lazyfree_lazy_server_del ? keyspace::Reclaim::kLater
                                                                        : keyspace::Reclaim::kNow);
   }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "shard/commands/arguments.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::commands {
 
@@ -92,6 +93,22 @@ types::StreamConsumer& SeeConsumer(CommandContext& context, const keyspace::Key&
   types::StreamConsumer& consumer = *group.AddConsumer(name, context.now_ms);
   context.db.EndChange(key, keyspace::Event::kXGroupCreateConsumer);
   return consumer;
+}
+
+void AddClaimEffect(CommandContext& context, std::string_view key, std::string_view group_name,
+                    const types::StreamGroup& group, const types::StreamPending& pending,
+                    std::string_view id) {
+  const types::StreamIdText last_id(group.last_id());
+  context.effects->Add({"XCLAIM", key, group_name, pending.consumer->name(), "0", id, "TIME",
+                        pending.delivery_ms, "RETRYCOUNT", static_cast<int64_t>(pending.deliveries),
+                        "FORCE", "JUSTID", "LASTID", last_id.view()});
+}
+
+void AddGroupIdEffect(CommandContext& context, std::string_view key, std::string_view group_name,
+                      const types::StreamGroup& group) {
+  const types::StreamIdText last_id(group.last_id());
+  context.effects->Add(
+      {"XGROUP", "SETID", key, group_name, last_id.view(), "ENTRIESREAD", group.entries_read()});
 }
 
 void ReplyStreamId(CommandContext& context, StreamId id) {

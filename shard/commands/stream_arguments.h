@@ -45,6 +45,14 @@ void ReplyNoGroup(CommandContext& context, std::string_view key, std::string_vie
 types::StreamConsumer& SeeConsumer(CommandContext& context, const keyspace::Key& key,
                                    types::StreamGroup& group, std::string_view name);
 
+// What other servers have to know of a delivery or a claim (XCLAIM), and of how far a group has
+// read (XGROUP SETID). context.effects is not nullptr. `id`: of the entry, as the client wrote it.
+void AddClaimEffect(CommandContext& context, std::string_view key, std::string_view group_name,
+                    const types::StreamGroup& group, const types::StreamPending& pending,
+                    std::string_view id);
+void AddGroupIdEffect(CommandContext& context, std::string_view key, std::string_view group_name,
+                      const types::StreamGroup& group);
+
 void ReplyStreamId(CommandContext& context, types::StreamId id);
 // The entry at which `walk` stands: its id and its fields.
 void ReplyEntry(CommandContext& context, types::StreamWalk& walk);

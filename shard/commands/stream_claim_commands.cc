@@ -9,6 +9,7 @@
 #include "shard/commands/arguments.h"
 #include "shard/commands/stream_arguments.h"
 #include "shard/keyspace/database.h"
+#include "shard/server/effects.h"
 #include "shard/types/stream_groups.h"
 
 namespace keyway::shard::commands {
@@ -43,7 +44,9 @@ class Claiming {
       : context_(context),
         key_(key),
         stream_(StreamOf(context.db.BeginChange(key, record))),
-        group_(*stream_.FindGroup(context.args[2])) {}
+        group_(*stream_.FindGroup(context.args[2])) {
+    if (context.effects != nullptr) context.effects->None();
+  }
   Claiming(const Claiming&) = delete;
   Claiming& operator=(const Claiming&) = delete;
   ~Claiming() {
@@ -62,6 +65,14 @@ class Claiming {
     return *consumer_;
   }
   void CountChange() { ++changes_; }
+  // `pending` was claimed, or is about to be dropped. `id`: as the client wrote it, if it did.
+  void CountChange(const StreamPending& pending, std::string_view id = {}) {
+    ++changes_;
+    if (context_.effects == nullptr) return;
+    const types::StreamIdText text(pending.id);
+    AddClaimEffect(context_, key_.text, context_.args[2], group_, pending,
+                   id.empty() ? text.view() : id);
+  }
   uint64_t changes() const { return changes_; }
 
  private:
@@ -157,14 +168,17 @@ bool ReadClaimOptions(CommandContext& context, ClaimOptions* options) {
 }
 
 // Whether the entry was claimed, and written.
-bool Claim(CommandContext& context, Claiming& claiming, const ClaimOptions& options, StreamId id) {
+bool Claim(CommandContext& context, Claiming& claiming, const ClaimOptions& options,
+           std::string_view id_text) {
+  StreamId id;
+  types::ParseStreamId(id_text, 0, &id);
   StreamGroup& group = claiming.group();
   StreamPending* pending = group.FindPending(id);
   if (!claiming.stream().Contains(id)) {
     // Nobody can process it any more.
     if (pending != nullptr) {
+      claiming.CountChange(*pending, id_text);
       group.RemovePending(id);
-      claiming.CountChange();
     }
     return false;
   }
@@ -181,7 +195,7 @@ bool Claim(CommandContext& context, Claiming& claiming, const ClaimOptions& opti
   } else if (!options.just_id) {
     ++pending->deliveries;
   }
-  claiming.CountChange();
+  claiming.CountChange(*pending, id_text);
   ReplyClaimed(context, claiming.stream(), id, options.just_id);
   return true;
 }
@@ -198,12 +212,15 @@ void Xclaim(CommandContext& context) {
   const OutputBuffer::Place place = context.reply.BeginDeferred();
   size_t claimed = 0;
   for (size_t i = 5; i < options.ids_end; ++i) {
-    StreamId id;
-    types::ParseStreamId(context.args[i], 0, &id);
-    if (Claim(context, claiming, options, id)) ++claimed;
+    if (Claim(context, claiming, options, context.args[i])) ++claimed;
   }
   // Otherwise part of the changes that were counted.
-  if (moves_last_id && claiming.changes() == 0) claiming.CountChange();
+  if (moves_last_id && claiming.changes() == 0) {
+    claiming.CountChange();
+    if (context.effects != nullptr) {
+      AddGroupIdEffect(context, key.text, context.args[2], claiming.group());
+    }
+  }
   context.reply.EndDeferredArray(place, claimed);
 }
 
@@ -261,14 +278,14 @@ void Xautoclaim(CommandContext& context) {
   StreamGroup& group = claiming.group();
   const StreamGroup::Pending& pending = group.pending();
   std::vector<StreamPending*> claimed;
-  std::vector<StreamId> deleted;
+  std::vector<StreamPending*> deleted;
   int64_t left = options.count;
   int64_t attempts = options.count * kAttemptsFactor;
   auto at = pending.LowerBound(options.start);
   for (; at != pending.End() && attempts > 0 && left > 0; --attempts, at = pending.Next(at)) {
     StreamPending* entry = pending.At(at).get();
     if (!claiming.stream().Contains(entry->id)) {
-      deleted.push_back(entry->id);
+      deleted.push_back(entry);
     } else if (IsIdleFor(*entry, options.min_idle_ms, context.now_ms)) {
       claimed.push_back(entry);
     } else {
@@ -281,18 +298,24 @@ void Xautoclaim(CommandContext& context) {
   context.reply.ArrayHeader(3);
   ReplyStreamId(context, next);
   context.reply.ArrayHeader(claimed.size());
+  auto next_deleted = deleted.begin();
   for (StreamPending* entry : claimed) {
+    // Both are in the order of ids.
+    for (; next_deleted != deleted.end() && (*next_deleted)->id < entry->id; ++next_deleted) {
+      claiming.CountChange(**next_deleted);
+    }
     group.Assign(*entry, claiming.consumer());
     entry->delivery_ms = context.now_ms;
     if (!options.just_id) ++entry->deliveries;
     ReplyClaimed(context, claiming.stream(), entry->id, options.just_id);
-    claiming.CountChange();
+    claiming.CountChange(*entry);
   }
+  for (; next_deleted != deleted.end(); ++next_deleted) claiming.CountChange(**next_deleted);
   context.reply.ArrayHeader(deleted.size());
-  for (const StreamId id : deleted) {
+  for (const StreamPending* entry : deleted) {
+    const StreamId id = entry->id;
     group.RemovePending(id);
     ReplyStreamId(context, id);
-    claiming.CountChange();
   }
 }
 

@@ -5,11 +5,13 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "shard/commands/arguments.h"
 #include "shard/commands/stream_arguments.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
+#include "shard/server/effects.h"
 #include "shard/types/stream_groups.h"
 
 namespace keyway::shard::commands {
@@ -35,6 +37,7 @@ struct AddOrTrim {
   std::optional<Stream::Strategy> strategy;
   Stream::Trimming trimming;
   std::optional<int64_t> limit;
+  size_t threshold_at = 0;
   // Of XADD.
   bool no_make_stream = false;
   bool id_given = false;
@@ -65,6 +68,7 @@ bool ReadStrategy(CommandContext& context, Stream::Strategy strategy, size_t* in
     ++*index;
   }
   const std::string_view threshold = context.args[++*index];
+  options->threshold_at = *index;
   if (strategy == Stream::Strategy::kMinId) {
     return ReadStreamId(context, threshold, 0, &options->trimming.min_id);
   }
@@ -174,6 +178,26 @@ bool IsTooLarge(std::span<const std::string_view> fields_and_values) {
   return bytes > Stream::kMaxEntryBytes;
 }
 
+// Elsewhere the id must be the same, and as many entries be trimmed, whatever nodes look like.
+void ReplaceAddOrTrim(CommandContext& context, const AddOrTrim& options, const Stream& stream,
+                      const StreamId* added) {
+  const bool makes_id = added != nullptr && (!options.id_given || options.any_seq);
+  const bool approximate = options.trimming.whole_nodes_only;
+  if (!makes_id && !approximate) return;
+  std::vector<std::string_view> args(context.args.begin(), context.args.end());
+  const types::StreamIdText id(makes_id ? *added : StreamId());
+  if (makes_id) args[options.id_at] = id.view();
+  const EffectWord length(static_cast<int64_t>(stream.length()));
+  const Stream::Nodes& nodes = stream.nodes();
+  const types::StreamIdText first(nodes.empty() ? StreamId::Max() : nodes.At(nodes.Begin()).id);
+  if (approximate) {
+    args[options.threshold_at - 1] = "=";
+    args[options.threshold_at] =
+        options.strategy == Stream::Strategy::kMinId ? first.view() : length.text();
+  }
+  context.effects->Replace(args);
+}
+
 void Xadd(CommandContext& context) {
   AddOrTrim options;
   if (!ReadAddOrTrim(context, true, &options)) return;
@@ -202,6 +226,7 @@ void Xadd(CommandContext& context) {
   const auto add = [&](Stream& stream) {
     stream.Append(id, fields, NodeLimitsOf(context));
     if (options.strategy.has_value()) trimmed = stream.Trim(options.trimming);
+    if (context.effects != nullptr) ReplaceAddOrTrim(context, options, stream, &id);
   };
   if (record != nullptr) {
     add(StreamOf(context.db.BeginChange(key, record)));
@@ -226,7 +251,12 @@ void Xtrim(CommandContext& context) {
   if (record == nullptr) return context.reply.Integer(0);
   if (!CheckType(context, *record, Type::kStream)) return;
   const uint64_t trimmed = StreamOf(context.db.BeginChange(key, record)).Trim(options.trimming);
-  if (trimmed != 0) context.db.EndChange(key, Event::kXTrim, trimmed);
+  if (trimmed != 0) {
+    context.db.EndChange(key, Event::kXTrim, trimmed);
+    if (context.effects != nullptr) {
+      ReplaceAddOrTrim(context, options, StreamOf(*record), nullptr);
+    }
+  }
   context.reply.Integer(static_cast<int64_t>(trimmed));
 }
 

@@ -13,6 +13,7 @@
 #include "shard/commands/stream_arguments.h"
 #include "shard/keyspace/database.h"
 #include "shard/server/blocking.h"
+#include "shard/server/effects.h"
 #include "shard/types/stream_groups.h"
 
 namespace keyway::shard::commands {
@@ -68,6 +69,11 @@ bool ReadRequest(CommandContext& context, Request* request) {
   for (size_t i = 1; i < args.size() && request->streams == 0; ++i) {
     const size_t left = args.size() - 1 - i;
     if (Is(args[i], "BLOCK") && left > 0) {
+      if (context.script != nullptr) {
+        context.reply.Error("ERR " + std::string(args[0]) +
+                            " command is not allowed with BLOCK option from scripts");
+        return false;
+      }
       int64_t block_ms = 0;
       if (!ReadTimeoutMillis(context, args[++i], &block_ms)) return false;
       request->block_ms = block_ms;
@@ -179,16 +185,27 @@ void ReplyHistory(CommandContext& context, const Request& request, const Stream&
   context.reply.EndDeferredArray(place, written);
 }
 
-void ReplyDelivered(CommandContext& context, const Request& request, const Stream& stream,
-                    StreamGroup& group, StreamConsumer& consumer, StreamId first, uint64_t count) {
+void ReplyDelivered(CommandContext& context, const Request& request, const Key& key,
+                    const Stream& stream, StreamGroup& group, StreamConsumer& consumer,
+                    StreamId first, uint64_t count) {
   StreamWalk walk(stream, first);
   const OutputBuffer::Place place = context.reply.BeginDeferred();
+  const StreamId last_before = group.last_id();
   uint64_t written = 0;
   while ((count == 0 || written < count) && walk.Next()) {
     types::NoteDelivered(stream, group, walk.id());
     ReplyEntry(context, walk);
-    if (!request.no_ack) types::AddDelivery(group, consumer, walk.id(), context.now_ms);
+    if (!request.no_ack) {
+      types::AddDelivery(group, consumer, walk.id(), context.now_ms);
+      if (context.effects != nullptr) {
+        AddClaimEffect(context, key.text, request.group, group, *group.FindPending(walk.id()),
+                       types::StreamIdText(walk.id()).view());
+      }
+    }
     ++written;
+  }
+  if (context.effects != nullptr && request.no_ack && group.last_id() != last_before) {
+    AddGroupIdEffect(context, key.text, request.group, group);
   }
   context.reply.EndDeferredArray(place, written);
 }
@@ -211,9 +228,16 @@ void ServeGroup(CommandContext& context, const Request& request, const Key& key,
   Stream& stream = StreamOf(context.db.BeginChange(key, record));
   StreamGroup& group = *stream.FindGroup(request.group);
   ReplyKey(context, key.text);
+  if (context.effects != nullptr) {
+    context.effects->None();
+    // Otherwise XCLAIM makes it.
+    if (request.no_ack && group.FindConsumer(request.consumer) == nullptr) {
+      context.effects->Add({"XGROUP", "CREATECONSUMER", key.text, request.group, request.consumer});
+    }
+  }
   StreamConsumer& consumer = SeeConsumer(context, key, group, request.consumer);
   if (after == StreamId::Max()) {
-    ReplyDelivered(context, request, stream, group, consumer, Behind(group.last_id()), count);
+    ReplyDelivered(context, request, key, stream, group, consumer, Behind(group.last_id()), count);
   } else {
     ReplyHistory(context, request, stream, consumer, Behind(after));
   }

@@ -2,6 +2,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "shard/commands/arguments.h"
 #include "shard/commands/lcs_command.h"
@@ -9,6 +10,7 @@
 #include "shard/commands/register_keyspace_commands.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
+#include "shard/server/effects.h"
 #include "shard/types/string.h"
 
 namespace keyway::shard::commands {
@@ -94,6 +96,20 @@ void Store(CommandContext& context, const Key& key, std::string_view value, int6
   context.db.Set(key, types::EncodeString(value), expiry_ms, context.now_ms, Event::kSet);
 }
 
+// Elsewhere nothing depends on what is there already, or on the clock.
+void ReplaceSet(CommandContext& context, const Options& options, int64_t expiry_ms) {
+  const auto args = context.args;
+  if (options.expiry.has_value()) {
+    context.effects->Replace({"SET", args[1], args[2], "PXAT", expiry_ms});
+  } else if (options.get) {
+    std::vector<std::string_view> without_get(args.begin(), args.begin() + 3);
+    for (const std::string_view word : args.subspan(3)) {
+      if (!Is(word, "GET")) without_get.push_back(word);
+    }
+    context.effects->Replace(without_get);
+  }
+}
+
 void Set(CommandContext& context) {
   const Key key(context.args[1]);
   if (context.args.size() == 3) {
@@ -118,6 +134,7 @@ void Set(CommandContext& context) {
     }
   }
   Store(context, key, context.args[2], expiry_ms);
+  if (context.effects != nullptr) ReplaceSet(context, options, expiry_ms);
   if (!options.get) context.reply.Ok();
 }
 
@@ -135,6 +152,9 @@ void SetWithTtl(CommandContext& context, bool in_seconds) {
   int64_t expiry_ms;
   if (!ReadPositiveExpiry(context, {context.args[2], in_seconds, true}, &expiry_ms)) return;
   Store(context, Key(context.args[1]), context.args[3], expiry_ms);
+  if (context.effects != nullptr) {
+    context.effects->Replace({"SET", context.args[1], context.args[3], "PXAT", expiry_ms});
+  }
   context.reply.Ok();
 }
 
@@ -150,15 +170,17 @@ void Getset(CommandContext& context) {
   const Key key(context.args[1]);
   if (!ReplyValue(context, context.db.Find(key, context.now_ms, Access::kRead))) return;
   Store(context, key, context.args[2], keyspace::kNoExpiry);
+  if (context.effects != nullptr) context.effects->Replace({"SET", key.text, context.args[2]});
 }
 
 void Getdel(CommandContext& context) {
   const Key key(context.args[1]);
   const Record* record = context.db.Find(key, context.now_ms, Access::kRead);
   if (!ReplyValue(context, record) || record == nullptr) return;
+  const bool lazily = context.services.config.lazyfree_lazy_user_del;
   context.db.Delete(key, context.now_ms,
-                    context.services.config.lazyfree_lazy_user_del ? keyspace::Reclaim::kLater
-                                                                   : keyspace::Reclaim::kNow);
+                    lazily ? keyspace::Reclaim::kLater : keyspace::Reclaim::kNow);
+  if (context.effects != nullptr) context.effects->Replace({DeletionName(lazily), key.text});
 }
 
 void Getex(CommandContext& context) {
@@ -177,11 +199,18 @@ void Getex(CommandContext& context) {
   }
   context.reply.Bulk(StringBytes(*record).view());
   if (options.expiry.has_value() && expiry_ms <= context.now_ms) {
+    const bool lazily = context.services.config.lazyfree_lazy_expire;
     context.db.Delete(key, context.now_ms,
-                      context.services.config.lazyfree_lazy_expire ? keyspace::Reclaim::kLater
-                                                                   : keyspace::Reclaim::kNow);
+                      lazily ? keyspace::Reclaim::kLater : keyspace::Reclaim::kNow);
+    if (context.effects != nullptr) context.effects->Replace({DeletionName(lazily), key.text});
   } else if (options.expiry.has_value() || (options.persist && record->has_expiry())) {
     context.db.SetExpiry(key, expiry_ms);
+    if (context.effects == nullptr) return;
+    if (options.persist) {
+      context.effects->Replace({"PERSIST", key.text});
+    } else {
+      context.effects->Replace({"PEXPIREAT", key.text, expiry_ms});
+    }
   }
 }
 

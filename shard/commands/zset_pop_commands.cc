@@ -5,6 +5,7 @@
 #include "shard/commands/zset_arguments.h"
 #include "shard/commands/zset_commands.h"
 #include "shard/server/blocking.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::commands {
 
@@ -35,9 +36,13 @@ void RemovePopped(CommandContext& context, const Key& key, const Record* record,
                     });
 }
 
-// Writes [[member, score], ...] and removes them.
-void PopPairs(CommandContext& context, const Key& key, const Record* record, End end,
-              size_t count) {
+const char* PopName(End end) {
+  return end == End::kMin ? "ZPOPMIN" : "ZPOPMAX";
+}
+
+// Writes [[member, score], ...] and removes them. Returns how many.
+size_t PopPairs(CommandContext& context, const Key& key, const Record* record, End end,
+                size_t count) {
   const ZsetView zset(*record);
   const RankSpan span = SpanAt(end, count, zset.size());
   context.reply.ArrayHeader(span.size());
@@ -47,6 +52,7 @@ void PopPairs(CommandContext& context, const Key& key, const Record* record, End
     context.reply.Double(element.score());
   });
   RemovePopped(context, key, record, end, span);
+  return span.size();
 }
 
 // Writes member and score of one, without a header, and removes it.
@@ -72,7 +78,8 @@ void Pop(CommandContext& context, End end) {
   if (!FindZset(context, key, Access::kWrite, &record)) return;
   if (record == nullptr || count == 0) return context.reply.ArrayHeader(0);
   if (has_count && context.reply.version() == resp::Version::kResp3) {
-    return PopPairs(context, key, record, end, static_cast<size_t>(count));
+    PopPairs(context, key, record, end, static_cast<size_t>(count));
+    return;
   }
   const ZsetView zset(*record);
   const RankSpan span = SpanAt(end, static_cast<size_t>(count), zset.size());
@@ -155,7 +162,11 @@ bool TryMultiPop(CommandContext& context, const MultiPop& request) {
   if (record == nullptr) return false;
   context.reply.ArrayHeader(2);
   context.reply.Bulk(name);
-  PopPairs(context, Key(name), record, request.end, static_cast<size_t>(request.count));
+  const size_t popped =
+      PopPairs(context, Key(name), record, request.end, static_cast<size_t>(request.count));
+  if (context.effects != nullptr) {
+    context.effects->Replace({PopName(request.end), name, static_cast<int64_t>(popped)});
+  }
   return true;
 }
 
@@ -191,6 +202,7 @@ void BlockingPop(CommandContext& context, End end) {
   context.reply.ArrayHeader(3);
   context.reply.Bulk(name);
   PopOne(context, Key(name), record, end);
+  if (context.effects != nullptr) context.effects->Replace({PopName(end), name});
 }
 
 void Bzpopmin(CommandContext& context) {

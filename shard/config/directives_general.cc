@@ -115,10 +115,11 @@ void AddGeneral(Registry& registry, ShardConfig& c) {
   rows.Custom("latency-tracking-info-percentiles", Kind::kList,
               MakePercentiles(c.latency_tracking_info_percentiles), "number ...", kMultiWord,
               "Percentiles shown by INFO latencystats");
-  rows.Integer({"busy-reply-threshold", "lua-time-limit"}, c.busy_reply_threshold, {}, kNoEffectYet,
+  rows.Integer({"busy-reply-threshold", "lua-time-limit"}, c.busy_reply_threshold, {}, kNone,
                "Milliseconds after which a script makes other clients see BUSY");
   rows.Bool("lua-enable-deprecated-api", c.lua_enable_deprecated_api,
-            kImmutable | kHidden | kNoEffectYet, "Give scripts the Lua functions Redis retired");
+            kImmutable | kHidden,
+            "Give scripts getfenv, setfenv and newproxy, which Redis retired");
 }
 
 void AddProcess(Registry& registry, ShardConfig& c) {

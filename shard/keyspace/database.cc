@@ -165,8 +165,10 @@ void Database::Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_m
     is_new = record->IsExpired(now_ms);
     uint32_t access = record->access();
     if (is_new) {
-      ++environment_.stats.expired_keys;
-      Notify(key, Event::kExpired);
+      if (event != Event::kRestore) {
+        ++environment_.stats.expired_keys;
+        Notify(key, Event::kExpired);
+      }
       access = FirstAccess(options.access, now_ms);
     } else {
       access = NextAccess(options.access, access, now_ms, environment_.random);

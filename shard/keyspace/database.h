@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -23,6 +24,9 @@ namespace keyway::shard::keyspace {
 
 // For Set: the expiry that the key has, if it has one, stays.
 inline constexpr int64_t kKeepExpiry = -2;
+// For Delete, as the time: a key that has expired is deleted like any other. So Redis does with the
+// destination of a command that has nothing to store.
+inline constexpr int64_t kEvenIfExpired = std::numeric_limits<int64_t>::min();
 
 // How a lookup leaves its traces.
 enum class Access : uint8_t {

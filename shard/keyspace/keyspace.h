@@ -41,6 +41,8 @@ class Keyspace {
   void AddListener(KeyChangeListener& listener);
   void RemoveListener(KeyChangeListener& listener);
 
+  LazyFree& lazy_free() { return environment_.lazy_free; }
+
   // Over all databases.
   size_t KeyCount() const;
   size_t CountInSlot(Slot slot) const;

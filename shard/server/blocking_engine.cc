@@ -13,6 +13,7 @@
 #include "shard/server/client.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/dispatcher.h"
+#include "shard/server/long_call.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard {
@@ -91,10 +92,12 @@ class BlockingEngine::Waiter final : public ClientState {
 };
 
 BlockingEngine::BlockingEngine(Services& services)
-    : services_(services), timer_(services.loop, [this] { EndExpired(); }) {
+    : services_(services), timer_(services.loop, [this] {
+        services_.clients.AfterLongCall([this] { EndExpired(); });
+      }) {
   // Keys that expire, and other changes that no client's command makes.
   services_.loop.EveryPass([this] {
-    if (!has_ready_) return;
+    if (!has_ready_ || StandsAside(services_)) return;
     services_.dispatcher->BeginBatch();
     ServeReady();
   });

@@ -35,11 +35,19 @@ Client::Client(uint64_t id, std::unique_ptr<net::Stream> stream, ClientRegistry&
     : id_(id),
       registry_(registry),
       stream_(std::move(stream)),
+      output_(&stream_->output()),
       created_micros_(registry.clock().MonotonicMicros()),
       last_request_micros_(created_micros_),
       authenticated_(registry.config().requirepass.empty()) {
   ApplyLimits();
 }
+
+Client::Client(ClientRegistry& registry)
+    : id_(0),
+      registry_(registry),
+      output_(&own_output_),
+      created_micros_(0),
+      last_request_micros_(0) {}
 
 Client::~Client() = default;
 
@@ -48,6 +56,7 @@ void Client::Start() {
 }
 
 std::string Client::PeerText() const {
+  if (stream_ == nullptr) return "?:0";
   if (stream_->is_unix_socket()) return LocalText();
   return net::ToString(stream_->peer());
 }
@@ -95,26 +104,45 @@ void Client::DropStates() {
 }
 
 resp::ReplyWriter Client::Push() {
-  const bool in_reply = replies_open_ != 0 && output_bytes() != reply_start_;
-  return resp::ReplyWriter(in_reply ? pushed_in_reply_ : stream_->output(), version_);
+  if (over_limit_) return resp::ReplyWriter(pushed_in_reply_, version_);  // PushDone drops it
+  const bool in_reply = replies_open_ != 0 && OutputPosition() != reply_start_;
+  return resp::ReplyWriter(in_reply ? pushed_in_reply_ : *output_, version_);
 }
 
 void Client::PushDone() {
-  if (pushed_in_reply_.empty()) reply_start_ = output_bytes();
+  if (over_limit_) {
+    pushed_in_reply_.Clear();
+    return;
+  }
+  if (pushed_in_reply_.empty()) reply_start_ = OutputPosition();
   if (closing_) return;
   stream_->ScheduleWrite();
   CountMemory();
-  if (OverOutputLimit(registry_.clock().MonotonicMicros())) registry_.CloseForOutputSoon(*this);
+  if (OverOutputLimit(registry_.clock().MonotonicMicros())) {
+    over_limit_ = true;  // a script may go on and on before the pass ends
+    registry_.CloseForOutputSoon(*this);
+  }
 }
 
 void Client::BeginReply() {
   ++replies_open_;
-  reply_start_ = output_bytes();
+  reply_start_ = OutputPosition();
 }
 
 void Client::EndReply() {
   --replies_open_;
-  if (!pushed_in_reply_.empty()) stream_->output().AppendBuffer(std::move(pushed_in_reply_));
+  if (!pushed_in_reply_.empty()) output_->AppendBuffer(std::move(pushed_in_reply_));
+}
+
+void Client::Pin() {
+  if (pinned_) return;
+  pinned_ = true;
+  reply_start_ += stream_->bytes_sent();
+}
+
+void Client::Unpin() {
+  pinned_ = false;
+  reply_start_ = output_bytes();
 }
 
 void Client::set_output_class(ClientClass output_class) {
@@ -135,7 +163,7 @@ void Client::ResetState() {
 
 resp::ReplyWriter Client::Reply() {
   const bool silent = reply_off_ || skip_this_reply_;
-  return resp::ReplyWriter(silent ? registry_.nowhere() : stream_->output(), version_);
+  return resp::ReplyWriter(silent ? registry_.nowhere() : *output_, version_);
 }
 
 void Client::CloseAfterReply() {
@@ -155,6 +183,8 @@ void Client::EndCommand(bool was_asking) {
 void Client::Resume() {
   if (!suspended_) return;
   suspended_ = false;
+  // It was not idle.
+  last_request_micros_ = registry_.clock().MonotonicMicros();
   PresentAgain();
 }
 
@@ -212,7 +242,7 @@ size_t Client::OnBytes(std::string_view bytes) {
   batch_bytes_ = 0;
   CountMemory();
   stats.recent_max_output.Add(output_bytes());
-  if (!stream_->output().empty()) stream_->ScheduleWrite();
+  if (!output_->empty()) stream_->ScheduleWrite();
   return closing_ ? bytes.size() : done;
 }
 
@@ -296,7 +326,7 @@ size_t Client::input_bytes() const {
 
 size_t Client::Memory() const {
   size_t bytes =
-      sizeof(Client) + name_.capacity() + stream_->input_memory() + stream_->output().memory();
+      sizeof(Client) + name_.capacity() + stream_->input_memory() + output_->memory();
   for (const auto& state : states_) {
     if (state != nullptr) bytes += state->Memory();
   }
@@ -305,7 +335,7 @@ size_t Client::Memory() const {
 
 std::string Client::Describe(int64_t now_micros) const {
   ClientDescription states;
-  states.blocked = suspended_;
+  states.blocked = blocked();
   for (const auto& state : states_) {
     if (state != nullptr) state->Describe(states);
   }
@@ -327,7 +357,7 @@ std::string Client::Describe(int64_t now_micros) const {
   size_t argument_bytes = 0;
   for (std::string_view argument : current_args_) argument_bytes += argument.size();
   // Redis tells a first buffer of 16 kB apart from a list of blocks behind it.
-  const OutputBuffer& output = stream_->output();
+  const OutputBuffer& output = *output_;
   const size_t first_block = std::min(output.size(), OutputBuffer::kBlockBytes);
   const size_t more_blocks =
       (output.size() - first_block + OutputBuffer::kBlockBytes - 1) / OutputBuffer::kBlockBytes;

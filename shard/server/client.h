@@ -42,6 +42,9 @@ class Client final : public net::StreamHandler {
 
   // `registry` owns the client and outlives it. `stream` has not been started.
   Client(uint64_t id, std::unique_ptr<net::Stream> stream, ClientRegistry& registry);
+  // The client in whose name scripts call commands: without a connection and not in the registry.
+  // Replies stay in output(), until the script has read them.
+  explicit Client(ClientRegistry& registry);
   ~Client() override;
   // Begins to read.
   void Start();
@@ -49,6 +52,7 @@ class Client final : public net::StreamHandler {
   // --- Who it is.
   uint64_t id() const { return id_; }
   const net::Stream& stream() const { return *stream_; }
+  bool has_connection() const { return stream_ != nullptr; }
   // "127.0.0.1:50000", "/tmp/redis.sock:0".
   std::string PeerText() const;
   std::string LocalText() const;
@@ -57,7 +61,7 @@ class Client final : public net::StreamHandler {
   const std::string& name() const { return name_; }
   void set_name(std::string_view name) { name_ = name; }
   int64_t created_micros() const { return created_micros_; }  // monotonic
-  // Of the last request, monotonic.
+  // Of the last request, or the end of the last suspension; monotonic.
   int64_t last_request_micros() const { return last_request_micros_; }
 
   // --- What it chose.
@@ -93,6 +97,7 @@ class Client final : public net::StreamHandler {
   // --- Replying.
   // Into the client's output, or to nowhere while it wants no replies.
   resp::ReplyWriter Reply();
+  OutputBuffer& output() { return *output_; }
   // For what is not the reply to a command of this client (messages, invalidations, lines of
   // MONITOR), and for the reply to one that has waited: into the client's output, whatever it said
   // about replies. `PushDone` afterwards sends it at the end of the pass, and closes the client soon,
@@ -120,6 +125,17 @@ class Client final : public net::StreamHandler {
   // What a command leaves behind for the next one: ASKING and SKIP hold for one command.
   void EndCommand(bool was_asking);
   bool closing() const { return closing_; }
+  // The slot of the keys of a request that runs scripts, in a cluster; negative: none yet.
+  int request_slot() const { return request_slot_; }
+  void set_request_slot(int slot) { request_slot_ = slot; }
+
+  // --- A command of this client stands aside in the middle (long_call.h), during its reply: the
+  // object lives on when the connection closes, and what of the reply is sent already counts.
+  void Pin();
+  void Unpin();
+  bool pinned() const { return pinned_; }
+  // Whether it waits for something that has to happen, and not for the end of its own command.
+  bool blocked() const { return suspended_ && !pinned_; }
 
   // --- Suspension: its requests wait until Resume.
   void Suspend() { suspended_ = true; }
@@ -138,7 +154,7 @@ class Client final : public net::StreamHandler {
   // Bytes of memory that it occupies, buffers included.
   size_t Memory() const;
   size_t input_bytes() const;
-  size_t output_bytes() const { return stream_->output().size(); }
+  size_t output_bytes() const { return output_->size(); }
 
   // net::StreamHandler
   size_t OnBytes(std::string_view bytes) override;
@@ -154,17 +170,23 @@ class Client final : public net::StreamHandler {
   void PresentAgain();
   // For maxmemory-clients.
   void CountMemory();
+  // How far the output has got, in bytes that only compare with each other.
+  uint64_t OutputPosition() const {
+    return output_bytes() + (pinned_ ? stream_->bytes_sent() : 0);
+  }
 
   const uint64_t id_;
   ClientRegistry& registry_;
-  std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<net::Stream> stream_;  // nullptr: it has no connection
+  OutputBuffer own_output_;              // then
+  OutputBuffer* const output_;
   resp::RequestParser parser_;
   const command::Command* last_command_ = nullptr;
   std::span<const std::string_view> current_args_;  // while a command is executed
   std::array<std::unique_ptr<ClientState>, kStateKinds> states_;
   std::string name_;
   OutputBuffer pushed_in_reply_;  // goes behind the reply that is being written
-  size_t reply_start_ = 0;        // where it starts, in bytes of output
+  uint64_t reply_start_ = 0;      // where it starts: OutputPosition
   int replies_open_ = 0;
   int64_t created_micros_;
   int64_t last_request_micros_;
@@ -173,6 +195,7 @@ class Client final : public net::StreamHandler {
   size_t pause_bytes_ = kOutputPauseBytes;
   ClientClass output_class_ = kClassNormal;
   int db_ = 0;
+  int request_slot_ = -1;
   resp::Version version_ = resp::Version::kResp2;
   bool authenticated_ = true;
   bool readonly_ = false;
@@ -183,6 +206,8 @@ class Client final : public net::StreamHandler {
   bool skip_next_reply_ = false;
   bool closing_ = false;
   bool suspended_ = false;
+  bool pinned_ = false;
+  bool over_limit_ = false;  // is about to be closed: nothing more is pushed
   bool waits_for_drain_ = false;
   bool output_full_ = false;  // the stream will call OnDrained
 };

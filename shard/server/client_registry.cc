@@ -38,7 +38,7 @@ bool IsLocal(const net::Stream& stream) {
 ClientRegistry::ClientRegistry(net::EventLoop& loop, const Clock& clock, const ShardConfig& config,
                                ServerStats& stats)
     : loop_(loop), clock_(clock), config_(config), stats_(stats), pause_timer_(loop, [this] {
-        Unpause();
+        AfterLongCall([this] { EndPause(); });
       }) {}
 
 ClientRegistry::~ClientRegistry() = default;
@@ -87,17 +87,56 @@ void ClientRegistry::Close(Client& client) {
   CountClosed(client);
   client.Abandon();
   client.DropStates();
-  if (closed_.empty()) loop_.AtEndOfPass([this] { closed_.clear(); });
-  closed_.push_back(std::move(found->second));
+  DestroySoon(std::move(found->second));
   clients_.erase(found);
+}
+
+void ClientRegistry::DestroySoon(std::unique_ptr<Client> client) {
+  if (closed_.empty()) {
+    loop_.AtEndOfPass([this] {
+      std::vector<std::unique_ptr<Client>> closed = std::exchange(closed_, {});
+      for (std::unique_ptr<Client>& each : closed) {
+        if (each->pinned()) closed_in_long_call_ = std::move(each);
+      }
+    });
+  }
+  closed_.push_back(std::move(client));
 }
 
 void ClientRegistry::Forget(Client& client) {
   const auto found = clients_.find(client.id());
   if (found == clients_.end()) return;  // closed already; dies at the end of the pass
   CountClosed(client);
+  client.Abandon();
   client.DropStates();
+  if (client.pinned()) closed_in_long_call_ = std::move(found->second);
   clients_.erase(found);
+}
+
+void ClientRegistry::BeginLongCall(Client& client) {
+  in_long_call_ = &client;
+  client.Pin();
+  client.Suspend();
+}
+
+void ClientRegistry::EndLongCall() {
+  Client& client = *std::exchange(in_long_call_, nullptr);
+  client.Unpin();
+  if (closed_in_long_call_ != nullptr) {
+    client.DropStates();  // what the rest of the command has left
+    DestroySoon(std::move(closed_in_long_call_));
+  }
+  client.PushDone();
+  client.Resume();
+  for (const std::function<void()>& task : std::exchange(after_long_call_, {})) task();
+}
+
+void ClientRegistry::AfterLongCall(std::function<void()> task) {
+  if (in_long_call_ == nullptr) {
+    task();
+  } else {
+    after_long_call_.push_back(std::move(task));
+  }
 }
 
 void ClientRegistry::CloseAll() {
@@ -109,6 +148,16 @@ void ClientRegistry::Pause(PauseMode mode, int64_t until_micros) {
   pause_until_micros_ = std::max(pause_until_micros_, until_micros);
   const int64_t left = std::max<int64_t>(0, pause_until_micros_ - clock_.MonotonicMicros());
   pause_timer_.Start(static_cast<uint64_t>(left + 999) / 1000);
+}
+
+// There may be another pause by now; and the timer counts in milliseconds.
+void ClientRegistry::EndPause() {
+  const int64_t left = pause_until_micros_ - clock_.MonotonicMicros();
+  if (left > 0) {
+    pause_timer_.Start(static_cast<uint64_t>(left + 999) / 1000);
+  } else {
+    Unpause();
+  }
 }
 
 void ClientRegistry::Unpause() {

@@ -2,10 +2,12 @@
 // from the server.
 //
 // A client is destroyed only here and never while one of its own calls is on the stack: Close moves
-// it aside, and it dies at the end of the loop's pass.
+// it aside, and it dies at the end of the loop's pass; one whose command stands aside (long_call.h)
+// lives until that has ended.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -71,6 +73,13 @@ class ClientRegistry {
   // At the end of the process.
   void CloseAll();
 
+  // A command of `client` stands aside: the client is suspended, and kept when its connection
+  // closes, until EndLongCall. One at a time.
+  void BeginLongCall(Client& client);
+  void EndLongCall();
+  // Runs `task` now or, while a command stands aside, when that has ended.
+  void AfterLongCall(std::function<void()> task);
+
   // CLIENT PAUSE, until `until_micros` (monotonic). An existing pause is only ever made longer and
   // stricter.
   void Pause(PauseMode mode, int64_t until_micros);
@@ -108,6 +117,8 @@ class ClientRegistry {
   std::optional<std::string_view> Refusal(const net::Stream& stream) const;
   void CloseIfIdle(Client& client, int64_t now_micros);
   void CountClosed(const Client& client);
+  void DestroySoon(std::unique_ptr<Client> client);
+  void EndPause();
 
   net::EventLoop& loop_;
   const Clock& clock_;
@@ -117,6 +128,9 @@ class ClientRegistry {
   ClientEviction* client_eviction_ = nullptr;
   std::map<uint64_t, std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Client>> closed_;  // to be destroyed at the end of the pass
+  Client* in_long_call_ = nullptr;
+  std::unique_ptr<Client> closed_in_long_call_;
+  std::vector<std::function<void()>> after_long_call_;
   std::vector<uint64_t> waiting_for_unpause_;
   std::vector<uint64_t> over_output_;  // to be closed at the end of the pass
   uint64_t next_id_ = 1;

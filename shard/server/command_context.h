@@ -46,6 +46,10 @@ class SlowLog;         // shard/server/slow_log.h
 class LatencyMonitor;  // shard/server/latency_monitor.h
 class Eviction;        // shard/server/eviction.h: maxmemory
 class ClientEviction;  // shard/server/client_eviction.h: maxmemory-clients
+class LongCall;        // shard/server/long_call.h: commands that step aside
+class Scripts;         // shard/server/scripts.h: EVAL, FCALL
+class Effects;         // shard/server/effects.h: the stream that replicas and the AOF read
+class CallEffects;     // shard/server/effects.h: what a call adds to it
 
 // The parts of a running shard, for handlers that need more than keys and a reply. References live
 // as long as the process serves.
@@ -71,6 +75,9 @@ struct Services {
   LatencyMonitor* latency = nullptr;
   Eviction* eviction = nullptr;
   ClientEviction* client_eviction = nullptr;
+  LongCall* long_call = nullptr;
+  Scripts* scripts = nullptr;
+  Effects* effects = nullptr;
 };
 
 struct CommandContext {
@@ -85,8 +92,12 @@ struct CommandContext {
   bool may_block = true;
   // Set when a command that waits is tried again: the key that has changed.
   const std::string_view* ready_key = nullptr;
+  // Set when a script calls the command: the call of the script, by a client with a connection.
+  const CommandContext* script = nullptr;
   // Set by Blocking::Block: there is no reply yet.
   bool waits = false;
+  // How to say that the call has other effects than the request; nullptr: nobody wants to know.
+  CallEffects* effects = nullptr;
 
   // Whether a command that may wait looks at `key` this time.
   bool MayServe(std::string_view key) const { return ready_key == nullptr || *ready_key == key; }

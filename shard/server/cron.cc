@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
-#include "common/base/allocated_bytes.h"
 #include "shard/cluster/cluster.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/blocking.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/lifecycle.h"
+#include "shard/server/long_call.h"
 #include "shard/server/latency_monitor.h"
+#include "shard/server/scripts.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard {
@@ -55,7 +56,7 @@ void Cron::Tick() {
           static_cast<size_t>(services_.cluster->Summary().links));
     }
     services_.clients.Cron();
-    services_.blocking->Cron();
+    if (!StandsAside(services_)) services_.blocking->Cron();
     if (++seconds_ % kRecentSeconds == 0) {
       services_.stats.recent_max_input.Rotate();
       services_.stats.recent_max_output.Rotate();
@@ -75,7 +76,7 @@ void Cron::Sample() {
   stats.operations.Sample(stats.counters.commands_processed, now);
   stats.input_bytes.Sample(services_.clients.InputBytes(), now);
   stats.output_bytes.Sample(services_.clients.OutputBytes(), now);
-  stats.memory_peak = std::max(stats.memory_peak, AllocatedBytes());
+  stats.memory_peak = std::max(stats.memory_peak, UsedMemory(services_));
 }
 
 void Cron::AdaptFrequency() {
@@ -91,7 +92,8 @@ void Cron::AdaptFrequency() {
 }
 
 bool Cron::MayExpire() const {
-  return services_.lifecycle.active_expire() && services_.clients.paused() == PauseMode::kNone;
+  return services_.lifecycle.active_expire() && services_.clients.paused() == PauseMode::kNone &&
+         !StandsAside(services_);
 }
 
 void Cron::ExpireQuickly() {

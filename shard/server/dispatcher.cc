@@ -1,17 +1,24 @@
 #include "shard/server/dispatcher.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 
 #include "common/log/log.h"
+#include "common/slot/slot.h"
 #include "shard/cluster/cluster.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/blocking.h"
 #include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/effects.h"
 #include "shard/server/eviction.h"
+#include "shard/server/kept_arguments.h"
 #include "shard/server/latency_monitor.h"
+#include "shard/server/long_call.h"
 #include "shard/server/monitors.h"
+#include "shard/server/scripts.h"
 #include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
 #include "shard/server/tracking.h"
@@ -66,6 +73,7 @@ Dispatcher::Dispatcher(Services& services, const HandlerTable& handlers)
     : services_(services),
       handlers_(handlers),
       exec_(command::FindCommand("exec")),
+      write_command_(command::FindCommand("set")),
       available_([this](const command::Command& command) { return Implements(command); }) {
   for (const auto& [name, new_name] : services.config.renamed_commands) {
     renamed_[LowerCase(name)];
@@ -111,6 +119,9 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
   // EXEC counts as what it is about to execute.
   uint32_t flags = command.spec->flags;
   if (transaction != nullptr && &command == exec_) flags |= transaction->flags();
+  if (command.spec->is(command::kRunsScript) && services_.scripts != nullptr) {
+    flags = services_.scripts->CommandFlags(command, args);
+  }
 
   if (!IsPermitted(command, client, services_.config)) {
     return Refuse(client, &command,
@@ -130,7 +141,7 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
 
   // The slots of the keys.
   if (services_.cluster != nullptr && (HasKeys(*command.spec) || &command == exec_) &&
-      !AdmittedByCluster(client, command, args)) {
+      !AdmittedByCluster(client, command, flags, args)) {
     return Outcome::kDone;
   }
 
@@ -138,10 +149,12 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
   if (services_.client_eviction != nullptr && services_.client_eviction->Enforce(&client)) {
     return Outcome::kDone;  // the client is closed
   }
-  if (services_.config.maxmemory != 0 && services_.eviction != nullptr &&
-      services_.eviction->MakeRoom() == Eviction::Outcome::kFailed &&
-      NeedsMemory(command, flags, transaction != nullptr)) {
-    return Refuse(client, &command, "OOM command not allowed when used memory > 'maxmemory'.");
+  const bool busy = services_.scripts != nullptr && services_.scripts->busy();
+  if (services_.config.maxmemory != 0 && services_.eviction != nullptr && !busy) {
+    out_of_memory_ = services_.eviction->MakeRoom() == Eviction::Outcome::kFailed;
+    if (out_of_memory_ && NeedsMemory(command, flags, transaction != nullptr)) {
+      return Refuse(client, &command, "OOM command not allowed when used memory > 'maxmemory'.");
+    }
   }
 
   if (services_.tracking != nullptr) {
@@ -161,6 +174,11 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
     return Refuse(client, &command, "ERR Replica can't interact with the keyspace");
   }
 
+  // A script that runs for too long.
+  if (busy && !command.spec->is(command::kAllowBusy)) {
+    return Refuse(client, &command, services_.scripts->BusyError());
+  }
+
   // CLIENT PAUSE.
   if (services_.clients.MustWait(flags)) {
     client.BeginCommand(&command, {});  // the arguments are read again when its turn comes
@@ -169,14 +187,40 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
   }
 
   if (transaction != nullptr && !Transactions::IsImmediate(command)) {
-    Queue(client, command, handler, args);
+    Queue(client, command, flags, handler, args);
     return Outcome::kDone;
   }
-  Call(client, command, handler, args);
-  if (services_.blocking != nullptr && services_.blocking->has_ready()) {
-    services_.blocking->ServeReady();
+  if ((flags & command::kRunsScript) != 0 && services_.long_call != nullptr &&
+      !StandsAside(services_)) {
+    CallLong(client, command, handler, args);
+  } else {
+    Call(client, command, handler, args);
+    ServeReady();
   }
   return Outcome::kDone;
+}
+
+void Dispatcher::CallLong(Client& client, const command::Command& command, Handler handler,
+                          std::span<const std::string_view> args) {
+  // Kept here: there is one at a time, and nothing is allocated as a rule.
+  long_request_.client = &client;
+  long_request_.command = &command;
+  long_request_.handler = handler;
+  long_request_.args.Assign(args);
+  services_.long_call->Run(client, [this] {
+    Client& caller = *long_request_.client;
+    const auto kept = long_request_.args.view();
+    caller.BeginCommand(long_request_.command, kept);
+    Call(caller, *long_request_.command, long_request_.handler, kept);
+    ServeReady();
+  });
+}
+
+// Nobody is served in the middle of a script.
+void Dispatcher::ServeReady() {
+  if (services_.blocking == nullptr || !services_.blocking->has_ready()) return;
+  if (StandsAside(services_)) return;
+  services_.blocking->ServeReady();
 }
 
 // Brings all keys of the transaction into queued_keys_. Returns the command that stands for all in
@@ -185,7 +229,9 @@ const command::Command& Dispatcher::CollectQueuedKeys(const Transaction& transac
                                                       const command::Command& exec) {
   queued_keys_.clear();
   queued_positions_.clear();
-  const command::Command* chosen = &exec;
+  // A script that declares that it writes is no command that does.
+  const bool writes = (transaction.flags() & command::kWrite) != 0;
+  const command::Command* chosen = writes ? write_command_ : &exec;
   for (const Transaction::Queued& queued : transaction.queue()) {
     const auto args = queued.args.view();
     if (!command::FindSlotKeys(*queued.command, args, &keys_).ok()) continue;
@@ -198,25 +244,32 @@ const command::Command& Dispatcher::CollectQueuedKeys(const Transaction& transac
   return *chosen;
 }
 
-bool Dispatcher::AdmittedByCluster(Client& client, const command::Command& command,
+bool Dispatcher::AdmittedByCluster(Client& client, const command::Command& command, uint32_t flags,
                                    std::span<const std::string_view> args) {
   const bool asking = client.asking() || command.spec->is(command::kAsking);
   resp::ReplyWriter reply = client.Reply();
+  client.set_request_slot(-1);
   if (&command == exec_) {
     const Transaction* transaction = OpenTransaction(client);
     if (transaction == nullptr) return true;
     const command::Command& chosen = CollectQueuedKeys(*transaction, command);
-    if (queued_keys_.empty() ||
-        services_.cluster->Admit(chosen, queued_keys_, queued_positions_, asking, client.readonly(),
+    if (queued_keys_.empty()) return true;
+    if (services_.cluster->Admit(chosen, queued_keys_, queued_positions_, asking, client.readonly(),
                                  reply, client.db())) {
+      if ((flags & command::kRunsScript) != 0) client.set_request_slot(KeySlot(queued_keys_[0]));
       return true;
     }
     services_.transactions->Discard(client);
   } else {
     // Arguments that make no sense have no keys; the handler says what is wrong with them.
     if (!command::FindSlotKeys(command, args, &keys_).ok() || keys_.empty()) return true;
-    if (services_.cluster->Admit(command, args, keys_, asking, client.readonly(), reply,
-                                 client.db())) {
+    // A script that declares that it writes counts as a command that does.
+    const bool writes = (flags & command::kWrite) != 0 && !command.spec->is(command::kWrite);
+    if (services_.cluster->Admit(writes ? *write_command_ : command, args, keys_, asking,
+                                 client.readonly(), reply, client.db())) {
+      if ((flags & command::kRunsScript) != 0) {
+        client.set_request_slot(KeySlot(args[static_cast<size_t>(keys_[0].index)]));
+      }
       return true;
     }
     AbortTransaction(client);
@@ -227,9 +280,9 @@ bool Dispatcher::AdmittedByCluster(Client& client, const command::Command& comma
   return false;
 }
 
-void Dispatcher::Queue(Client& client, const command::Command& command, Handler handler,
-                       std::span<const std::string_view> args) {
-  if (!services_.transactions->Queue(client, command, handler, args)) return;
+void Dispatcher::Queue(Client& client, const command::Command& command, uint32_t flags,
+                       Handler handler, std::span<const std::string_view> args) {
+  if (!services_.transactions->Queue(client, command, flags, handler, args)) return;
   resp::ReplyWriter reply = client.Reply();
   reply.Simple("QUEUED");
   EndRequest(client, client.asking());
@@ -238,7 +291,6 @@ void Dispatcher::Queue(Client& client, const command::Command& command, Handler 
 void Dispatcher::Call(Client& client, const command::Command& command, Handler handler,
                       std::span<const std::string_view> args) {
   const bool was_asking = client.asking();
-  command_ms_ = now_ms();
   resp::ReplyWriter reply = client.Reply();
   CommandContext context{command,
                          args,
@@ -246,11 +298,8 @@ void Dispatcher::Call(Client& client, const command::Command& command, Handler h
                          reply,
                          services_.keyspace.database(client.db()),
                          services_,
-                         command_ms_};
+                         now_ms()};
   Run(context, handler, CallKind::kRequest, 0);
-  // Here all changes of the command, or of the whole EXEC, are made: the effect stream (replicas,
-  // AOF) takes them as one unit.
-
   if (context.waits) {
     services_.blocking->BeganToWait(client, last_call_micros_);  // it ends the request, later
   } else {
@@ -259,7 +308,7 @@ void Dispatcher::Call(Client& client, const command::Command& command, Handler h
 }
 
 void Dispatcher::CallQueued(Client& client, const command::Command& command, Handler handler,
-                            std::span<const std::string_view> args) {
+                            std::span<const std::string_view> args, int64_t now_ms) {
   resp::ReplyWriter reply = client.Reply();
   CommandContext context{.command = command,
                          .args = args,
@@ -267,16 +316,38 @@ void Dispatcher::CallQueued(Client& client, const command::Command& command, Han
                          .reply = reply,
                          .db = services_.keyspace.database(client.db()),
                          .services = services_,
-                         .now_ms = command_ms_,
+                         .now_ms = now_ms,
                          .may_block = false};
   Run(context, handler, CallKind::kQueued, 0);
   services_.clients.nowhere().Clear();
 }
 
+void Dispatcher::CallFromScript(Client& script_client, const command::Command& command,
+                                Handler handler, std::span<const std::string_view> args,
+                                const CommandContext& script) {
+  now_micros_ = services_.clock.MonotonicMicros();  // what the script did before is not its time
+  resp::ReplyWriter reply = script_client.Reply();
+  CommandContext context{.command = command,
+                         .args = args,
+                         .client = script_client,
+                         .reply = reply,
+                         .db = services_.keyspace.database(script_client.db()),
+                         .services = services_,
+                         .now_ms = script.now_ms,
+                         .may_block = false,
+                         .script = &script};
+  Run(context, handler, CallKind::kScripted, 0);
+}
+
+void Dispatcher::CountRefusal(const command::Command* command, std::string_view code) {
+  if (command != nullptr) ++services_.stats.command(command->id).rejected;
+  services_.stats.CountError(code);
+  counted_errors_ = services_.stats.counters.error_replies;
+}
+
 bool Dispatcher::CallAgain(Client& client, const command::Command& command,
                            std::span<const std::string_view> args,
                            const std::string_view& ready_key, int64_t first_micros) {
-  command_ms_ = now_ms();
   resp::ReplyWriter reply = client.Reply();
   CommandContext context{.command = command,
                          .args = args,
@@ -284,12 +355,17 @@ bool Dispatcher::CallAgain(Client& client, const command::Command& command,
                          .reply = reply,
                          .db = services_.keyspace.database(client.db()),
                          .services = services_,
-                         .now_ms = command_ms_,
+                         .now_ms = now_ms(),
                          .ready_key = &ready_key};
   Run(context, handlers_.Find(command), CallKind::kRetry, first_micros);
-  // Here the effect stream takes the changes of the command.
-
   return !context.waits;
+}
+
+CallEffects::Kind Dispatcher::EffectsKind(const CommandContext& context, CallKind kind) const {
+  if (&context.command == exec_ || context.command.spec->is(command::kRunsScript)) {
+    return CallEffects::Kind::kFrame;
+  }
+  return kind == CallKind::kScripted ? CallEffects::Kind::kScripted : CallEffects::Kind::kCommand;
 }
 
 // `first_micros`: of a command that is tried again, how long its first call took.
@@ -304,7 +380,13 @@ void Dispatcher::Run(CommandContext& context, Handler handler, CallKind kind,
   context.client.BeginReply();
   if (services_.tracking != nullptr) services_.tracking->BeginCommand(context.client);
 
+  std::optional<CallEffects> effects;
+  if (services_.effects != nullptr && services_.effects->wanted()) {
+    context.effects =
+        &effects.emplace(*services_.effects, context.db.index(), EffectsKind(context, kind));
+  }
   handler(context);
+  if (effects.has_value()) effects->End(context.args);
 
   context.client.EndReply();
   if (services_.tracking != nullptr) services_.tracking->EndCommand(context);
@@ -322,7 +404,10 @@ void Dispatcher::Run(CommandContext& context, Handler handler, CallKind kind,
     stats.CountEndOfWait(id, micros, micros + static_cast<uint64_t>(first_micros), track);
   }
   if (services_.slow_log != nullptr) LogTime(context, kind, last_call_micros_, first_micros);
-  if (context.reply.errors() != 0) stats.CountError(context.reply.error_code());
+  for (uint32_t left = context.reply.errors(); left > 0; --left) {
+    stats.CountError(context.reply.error_code());
+  }
+  stats.command(id).failed += context.reply.errors_again();
   // A call has failed when there was an error, unless a call inside it has failed with it.
   if (stats.counters.error_replies > counted_errors_) ++stats.command(id).failed;
   counted_errors_ = stats.counters.error_replies;

@@ -5,12 +5,12 @@
 #include <cmath>
 #include <thread>
 
-#include "common/base/allocated_bytes.h"
 #include "common/log/log.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/latency_monitor.h"
+#include "shard/server/scripts.h"
 
 namespace keyway::shard {
 namespace {
@@ -36,11 +36,13 @@ int64_t EvictionTurnMicros(int64_t tenacity) {
 }
 
 Eviction::Eviction(Services& services)
-    : services_(services), background_(services.loop, [this] { MakeRoom(); }) {}
+    : services_(services), background_(services.loop, [this] {
+        services_.clients.AfterLongCall([this] { MakeRoom(); });
+      }) {}
 
 bool Eviction::OverLimit() const {
   const uint64_t limit = services_.config.maxmemory;
-  return limit != 0 && AllocatedBytes() > limit;
+  return limit != 0 && UsedMemory(services_) > limit;
 }
 
 Eviction::Outcome Eviction::MakeRoom() {
@@ -53,7 +55,8 @@ Eviction::Outcome Eviction::MakeRoom() {
             : EvictUntilBelow(EvictionTurnMicros(services_.config.maxmemory_eviction_tenacity));
   }
   if (outcome == Outcome::kRunning) {
-    if (!background_.active()) background_.Start(0);
+    // Not at once: that would be before the loop has looked at its sockets.
+    if (!background_.active()) background_.Start(1);
   } else {
     background_.Stop();
   }
@@ -183,7 +186,7 @@ void Eviction::OnConfigChanged() {
   if (!OverLimit()) return;
   KEYWAY_WARNING()
       << "WARNING: the new maxmemory value set via CONFIG SET (" << services_.config.maxmemory
-      << ") is smaller than the current memory usage (" << AllocatedBytes()
+      << ") is smaller than the current memory usage (" << UsedMemory(services_)
       << "). This will result in key eviction and/or the inability to accept new write "
          "commands depending on the maxmemory-policy.";
   if (!background_.active()) background_.Start(0);

@@ -29,13 +29,18 @@ void Memory(Services& services, Lines& lines) {
   lines.Unsigned("allocator_active", memory.allocator.active);
   lines.Unsigned("allocator_resident", memory.allocator.resident);
   lines.Memory("total_system_memory", TotalSystemMemory());
-  lines.Zeros({"used_memory_lua", "used_memory_vm_eval"});
-  lines.Text("used_memory_lua_human", HumanBytes(0));
-  lines.Zeros({"used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
-               "number_of_libraries", "used_memory_vm_functions"});
-  lines.Memory("used_memory_vm_total", 0);
-  lines.Zeros({"used_memory_functions"});
-  lines.Memory("used_memory_scripts", 0);
+  const Scripts::Usage& scripts = memory.scripts;
+  lines.Unsigned("used_memory_lua", scripts.eval_vm_bytes);
+  lines.Unsigned("used_memory_vm_eval", scripts.eval_vm_bytes);
+  lines.Text("used_memory_lua_human", HumanBytes(scripts.eval_vm_bytes));
+  lines.Unsigned("used_memory_scripts_eval", scripts.scripts_bytes);
+  lines.Unsigned("number_of_cached_scripts", scripts.cached_scripts);
+  lines.Unsigned("number_of_functions", scripts.functions);
+  lines.Unsigned("number_of_libraries", scripts.libraries);
+  lines.Unsigned("used_memory_vm_functions", scripts.functions_vm_bytes);
+  lines.Memory("used_memory_vm_total", memory.vm_total());
+  lines.Unsigned("used_memory_functions", scripts.functions_bytes);
+  lines.Memory("used_memory_scripts", memory.scripts_total());
   lines.Memory("maxmemory", services.config.maxmemory);
   lines.Text("maxmemory_policy", services.registry.Find("maxmemory-policy")->value->Get());
   lines.Format("allocator_frag_ratio", "%.2f", memory.allocator_fragmentation());

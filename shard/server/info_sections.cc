@@ -89,7 +89,7 @@ void Server(Services& services, Lines& lines) {
 
 void Clients(Services& services, Lines& lines) {
   size_t blocked = 0;
-  services.clients.ForEach([&blocked](Client& client) { blocked += client.suspended() ? 1 : 0; });
+  services.clients.ForEach([&blocked](Client& client) { blocked += client.blocked() ? 1 : 0; });
   lines.Section("Clients");
   lines.Unsigned("connected_clients", services.clients.count());
   lines.Number("cluster_connections",

@@ -1,5 +1,5 @@
 // The arguments of a command that outlive the request they came in: of a queued command, of one
-// that waits. One allocation for the bytes, one for the views.
+// that waits, of one that may stand aside. One allocation for the bytes, one for the views.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,19 @@ namespace keyway::shard {
 
 class KeptArguments {
  public:
-  explicit KeptArguments(std::span<const std::string_view> args) : views_(args.size()) {
+  KeptArguments() = default;
+  explicit KeptArguments(std::span<const std::string_view> args) { Assign(args); }
+
+  // Keeps these instead, in the memory that is there if it is enough and not far too much.
+  void Assign(std::span<const std::string_view> args) {
+    bytes_ = 0;
     for (std::string_view argument : args) bytes_ += argument.size();
-    text_ = std::make_unique_for_overwrite<char[]>(bytes_);
+    if (bytes_ > capacity_ || capacity_ > bytes_ + kSpareBytes) {
+      text_ = std::make_unique_for_overwrite<char[]>(bytes_);
+      capacity_ = bytes_;
+    }
+    if (views_.capacity() > args.size() + kSpareBytes) views_ = {};
+    views_.resize(args.size());
     char* end = text_.get();
     for (size_t i = 0; i < args.size(); ++i) {
       views_[i] = {end, args[i].size()};
@@ -28,8 +38,11 @@ class KeptArguments {
   size_t Memory() const { return bytes_ + views_.capacity() * sizeof(std::string_view); }
 
  private:
+  static constexpr size_t kSpareBytes = 16 * 1024;
+
   std::unique_ptr<char[]> text_;
   size_t bytes_ = 0;
+  size_t capacity_ = 0;
   std::vector<std::string_view> views_;
 };
 

@@ -52,9 +52,12 @@ class Lifecycle {
   // accepted, the process ends after the current pass of the loop. Further calls change nothing.
   void RequestShutdown(std::string_view reason);
   bool shutdown_requested() const { return shutdown_requested_; }
-  // SHUTDOWN ABORT. A shutdown waits for nothing yet (later: for replicas, a snapshot), so one that
-  // was asked for cannot be taken back; false: there is none to abort.
-  bool AbortShutdown() { return false; }
+  // The end is wanted and has to wait for a script: until somebody calls RequestShutdown.
+  void ScheduleShutdown() { shutdown_scheduled_ = true; }
+  bool shutdown_scheduled() const { return shutdown_scheduled_; }
+  // SHUTDOWN ABORT takes a scheduled shutdown back. One that was requested waits for nothing yet
+  // (later: for replicas, a snapshot). False: there is none to abort.
+  bool AbortShutdown() { return std::exchange(shutdown_scheduled_, false); }
 
   // The command line, for Restart.
   void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
@@ -76,6 +79,7 @@ class Lifecycle {
   bool cron_paused_ = false;
   bool skip_checksum_ = false;
   bool shutdown_requested_ = false;
+  bool shutdown_scheduled_ = false;
   std::function<void()> on_shutdown_;
 };
 

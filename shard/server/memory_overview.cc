@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "common/base/allocated_bytes.h"
 #include "shard/cluster/cluster.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/client_registry.h"
@@ -22,6 +21,7 @@ bool Exceeds(uint64_t whole, uint64_t part, double ratio) {
 
 constexpr uint64_t kLittle = 5 << 20;
 constexpr uint64_t kBigClient = 200 << 10;
+constexpr size_t kManyCachedScripts = 1000;
 
 constexpr char kEmpty[] =
     "Hi Sam, this instance is empty or is using very little memory, my issues detector can't be "
@@ -80,6 +80,11 @@ constexpr char kBigClients[] =
     "the same pipeline. Please use the CLIENT LIST command in order to investigate the issue if it "
     "causes problems in your instance, or to understand better why certain clients are using a big "
     "amount of memory.\n\n";
+constexpr char kManyScripts[] =
+    " * Many scripts: There seem to be many cached scripts in this instance (more than 1000). This "
+    "may be because scripts are generated and `EVAL`ed, instead of being parameterized (with KEYS "
+    "and ARGV), `SCRIPT LOAD`ed and `EVALSHA`ed. Unless `SCRIPT FLUSH` is called periodically, the "
+    "scripts' caches may end up consuming most of your memory.\n\n";
 constexpr char kFarewell[] = "I'm here to keep you safe, Sam. I want to help you.\n";
 
 }  // namespace
@@ -108,7 +113,7 @@ double MemoryOverview::rss_overhead() const {
 
 MemoryOverview ReadMemoryOverview(Services& services) {
   MemoryOverview overview;
-  overview.used = AllocatedBytes();
+  overview.used = UsedMemory(services);
   ServerStats& stats = services.stats;
   stats.memory_peak = std::max(stats.memory_peak, overview.used);
   overview.peak = stats.memory_peak;
@@ -119,7 +124,10 @@ MemoryOverview ReadMemoryOverview(Services& services) {
   overview.clients = services.clients.count();
   if (services.cluster != nullptr) overview.cluster_links = services.cluster->Summary().link_memory;
 
-  uint64_t overhead = overview.at_start + overview.clients_normal + overview.cluster_links;
+  if (services.scripts != nullptr) overview.scripts = services.scripts->usage();
+
+  uint64_t overhead = overview.at_start + overview.clients_normal + overview.cluster_links +
+                      overview.scripts_total();
   for (int i = 0; i < services.keyspace.database_count(); ++i) {
     const keyspace::Database& database = services.keyspace.database(i);
     if (database.size() == 0) continue;
@@ -146,6 +154,7 @@ std::string MemoryReport(const MemoryOverview& overview) {
   if (overview.clients != 0 && overview.clients_normal / overview.clients > kBigClient) {
     issues += kBigClients;
   }
+  if (overview.scripts.cached_scripts > kManyCachedScripts) issues += kManyScripts;
   return issues.empty() ? kNothing : kIssues + issues + kFarewell;
 }
 

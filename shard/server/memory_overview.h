@@ -8,6 +8,7 @@
 
 #include "shard/server/command_context.h"
 #include "shard/server/memory_usage.h"
+#include "shard/server/scripts.h"
 
 namespace keyway::shard {
 
@@ -17,19 +18,22 @@ struct MemoryOverview {
     size_t bytes = 0;
   };
 
-  uint64_t used = 0;  // what the program has allocated
+  uint64_t used = 0;  // UsedMemory
   uint64_t peak = 0;
   uint64_t at_start = 0;
   uint64_t resident = 0;  // of the process
   MemoryUsage allocator;
   uint64_t clients_normal = 0;
   uint64_t cluster_links = 0;
+  Scripts::Usage scripts;
   std::vector<DatabaseTables> tables;  // of databases that hold keys
   uint64_t overhead = 0;               // everything that is no key or value
   uint64_t dataset = 0;
   size_t keys = 0;
   size_t clients = 0;
 
+  uint64_t vm_total() const { return scripts.eval_vm_bytes + scripts.functions_vm_bytes; }
+  uint64_t scripts_total() const { return scripts.scripts_bytes + scripts.functions_bytes; }
   double bytes_per_key() const;
   double dataset_percent() const;
   double peak_percent() const;

@@ -102,7 +102,7 @@ void ShardMetrics::DefineClients() {
   Gauge("redis_connected_clients", "Clients connected", [&s] { return s.clients.count(); });
   Gauge("redis_blocked_clients", "Clients whose requests wait", [&s] {
     size_t blocked = 0;
-    s.clients.ForEach([&blocked](Client& client) { blocked += client.suspended() ? 1 : 0; });
+    s.clients.ForEach([&blocked](Client& client) { blocked += client.blocked() ? 1 : 0; });
     return blocked;
   });
   Gauge("redis_config_maxclients", "Most clients that may connect",
@@ -161,6 +161,26 @@ void ShardMetrics::DefineMemory() {
         [this] { return memory_.overhead; });
   Gauge("redis_memory_used_dataset_bytes", "Memory of keys and values",
         [this] { return memory_.dataset; });
+  const Scripts::Usage& scripts = memory_.scripts;
+  Gauge("redis_memory_used_lua_bytes", "Memory of the interpreter of scripts",
+        [&scripts] { return scripts.eval_vm_bytes; });
+  Gauge("redis_memory_used_vm_eval_bytes", "Memory of the interpreter of scripts",
+        [&scripts] { return scripts.eval_vm_bytes; });
+  Gauge("redis_memory_used_vm_functions_bytes", "Memory of the interpreter of functions",
+        [&scripts] { return scripts.functions_vm_bytes; });
+  Gauge("redis_memory_used_vm_total_bytes", "Memory of both interpreters",
+        [this] { return memory_.vm_total(); });
+  Gauge("redis_memory_used_scripts_eval_bytes", "Memory of what is kept about cached scripts",
+        [&scripts] { return scripts.scripts_bytes; });
+  Gauge("redis_memory_used_functions_bytes", "Memory of what is kept about functions",
+        [&scripts] { return scripts.functions_bytes; });
+  Gauge("redis_memory_used_scripts_bytes", "Memory of what is kept about scripts and functions",
+        [this] { return memory_.scripts_total(); });
+  Gauge("redis_number_of_cached_scripts", "Scripts in the cache",
+        [&scripts] { return scripts.cached_scripts; });
+  Gauge("redis_number_of_functions", "Functions", [&scripts] { return scripts.functions; });
+  Gauge("redis_number_of_libraries", "Libraries of functions",
+        [&scripts] { return scripts.libraries; });
   Gauge("redis_mem_not_counted_for_eviction_bytes", "Memory that maxmemory does not count",
         [] { return 0; });
   Counter("redis_lazyfreed_objects_total", "Values freed on the side thread",

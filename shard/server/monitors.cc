@@ -31,13 +31,20 @@ bool Monitors::Add(Client& client) {
 void Monitors::Show(const Client& client, const command::Command& command,
                     std::span<const std::string_view> args) {
   if (command.spec->is(command::kSkipMonitor) || command.spec->is(command::kAdmin)) return;
+  ShowEarly(client, command, args);
+}
+
+void Monitors::ShowEarly(const Client& client, const command::Command& command,
+                         std::span<const std::string_view> args) {
   const int64_t now = clock_.WallMicros();
   char head[64];
   std::snprintf(head, sizeof(head), "+%lld.%06lld [%d ", static_cast<long long>(now / 1'000'000),
                 static_cast<long long>(now % 1'000'000), client.db());
   line_.assign(head);
   const std::string peer = client.PeerText();
-  if (client.stream().is_unix_socket()) {
+  if (!client.has_connection()) {
+    line_.append("lua");
+  } else if (client.stream().is_unix_socket()) {
     line_.append("unix:").append(peer, 0, peer.rfind(':'));
   } else {
     line_.append(peer);

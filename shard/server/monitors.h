@@ -35,6 +35,9 @@ class Monitors {
   // The client has executed the command. `args`: as it was sent.
   void Show(const Client& client, const command::Command& command,
             std::span<const std::string_view> args);
+  // The same for a command that wants to be shown before what it executes itself (kSkipMonitor).
+  void ShowEarly(const Client& client, const command::Command& command,
+                 std::span<const std::string_view> args);
 
  private:
   friend class MonitorState;

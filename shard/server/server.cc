@@ -1,15 +1,16 @@
 #include "shard/server/server.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
-#include "common/base/allocated_bytes.h"
 #include "common/base/process.h"
 #include "common/config/registry.h"
 #include "common/log/log.h"
 #include "shard/commands/register_keyspace_commands.h"
 #include "shard/config/shard_config.h"
 #include "shard/server/metrics.h"
+#include "shard/server/scripts.h"
 
 namespace keyway::shard {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 int DatabaseCount(const ShardConfig& config) {
   return static_cast<int>(config.cluster_enabled ? config.cluster_databases : config.databases);
 }
+
+constexpr char kShutdownReason[] = "User requested shutdown...";
 
 const char* SignalName(int number) {
   return number == SIGINT ? "SIGINT" : "SIGTERM";
@@ -34,23 +37,25 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
       clients_(loop_, clock_, config_, stats_),
       services_{clock_,    random_,  loop_,  config_,    registry_,
                 keyspace_, clients_, stats_, lifecycle_, nullptr},
+      effects_(keyspace_, config_),
       slow_log_(clock_, config_, registry_),
       latency_(clock_, config_),
       eviction_(services_),
       client_eviction_(services_),
+      long_call_(loop_, clients_),
       dispatcher_(services_, handlers_),
       transactions_(services_),
       keyspace_events_(keyspace_, pubsub_),
       tracking_(loop_, random_, clients_, keyspace_),
       monitors_(clock_, registry_),
       blocking_(services_),
+      scripts_(services_),
       process_options_(config),
       listeners_(loop_, config_, clients_),
       cron_(services_),
       signals_(loop_,
                [this](int number) {
-                 KEYWAY_WARNING() << "Received " << SignalName(number) << " scheduling shutdown...";
-                 lifecycle_.RequestShutdown("User requested shutdown...");
+                 OnShutdownSignal(number);
                }),
       reopen_log_(loop_, SIGUSR1, [] {
         if (const Status status = log::Reopen(); !status.ok()) {
@@ -58,17 +63,20 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
         }
       }) {
   clients_.set_dispatcher(&dispatcher_);
+  services_.effects = &effects_;
   services_.slow_log = &slow_log_;
   services_.latency = &latency_;
   services_.eviction = &eviction_;
   services_.client_eviction = &client_eviction_;
   clients_.set_client_eviction(&client_eviction_);
+  services_.long_call = &long_call_;
   services_.dispatcher = &dispatcher_;
   services_.transactions = &transactions_;
   services_.pubsub = &pubsub_;
   services_.tracking = &tracking_;
   services_.monitors = &monitors_;
   services_.blocking = &blocking_;
+  services_.scripts = &scripts_;
   lifecycle_.set_on_shutdown([this] { loop_.Stop(); });
   ApplyKeyspaceOptions();
   client_eviction_.OnConfigChanged();
@@ -99,7 +107,7 @@ Status Server::Start() {
   ConnectConfig();
   keyspace_events_.Configure(config_.notify_keyspace_events);
   started_ = true;
-  stats_.memory_at_start = stats_.memory_peak = AllocatedBytes();
+  stats_.memory_at_start = stats_.memory_peak = UsedMemory(services_);
   if (config_.port != 0) KEYWAY_NOTICE() << "Ready to accept connections";
   if (!config_.unixsocket.empty()) {
     KEYWAY_NOTICE() << "The server is now ready to accept connections at " << config_.unixsocket;
@@ -114,8 +122,28 @@ int Server::Run() {
   return 0;
 }
 
+// A script is not interrupted by a signal: it has to be killed, or to end.
+void Server::OnShutdownSignal(int number) {
+  KEYWAY_WARNING() << "Received " << SignalName(number) << " scheduling shutdown...";
+  if (!StandsAside(services_)) {
+    lifecycle_.RequestShutdown(kShutdownReason);
+    return;
+  }
+  if (number == SIGINT && lifecycle_.shutdown_scheduled()) {
+    KEYWAY_WARNING() << "You insist... exiting now.";
+    std::_Exit(1);
+  }
+  lifecycle_.ScheduleShutdown();
+  signals_.Rearm();
+  clients_.AfterLongCall([this] {
+    if (lifecycle_.AbortShutdown()) lifecycle_.RequestShutdown(kShutdownReason);
+  });
+}
+
 void Server::StopServing() {
   listeners_.Close();
+  if (services_.scripts != nullptr) services_.scripts->Abort();
+  long_call_.Finish();
   clients_.CloseAll();
   if (cluster_ != nullptr) cluster_->Shutdown();
 }

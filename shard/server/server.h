@@ -15,17 +15,20 @@
 #include "shard/keyspace/keyspace.h"
 #include "shard/pubsub/keyspace_events.h"
 #include "shard/pubsub/pubsub.h"
+#include "shard/scripting/engine.h"
 #include "shard/server/blocking_engine.h"
 #include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/command_context.h"
 #include "shard/server/cron.h"
 #include "shard/server/dispatcher.h"
+#include "shard/server/effects.h"
 #include "shard/server/eviction.h"
 #include "shard/server/handler_table.h"
 #include "shard/server/latency_monitor.h"
 #include "shard/server/lifecycle.h"
 #include "shard/server/listeners.h"
+#include "shard/server/long_call.h"
 #include "shard/server/process_options.h"
 #include "shard/server/monitors.h"
 #include "shard/server/shutdown_signals.h"
@@ -53,6 +56,8 @@ class Server {
   void set_arguments(std::vector<std::string> arguments) {
     lifecycle_.set_arguments(std::move(arguments));
   }
+  // What the AOF and the replicas listen to.
+  Effects& effects() { return effects_; }
   // Opens everything; clients are served from Run on. The error, for the log, ends the start.
   Status Start();
   // Serves until SHUTDOWN or a signal. Returns the exit code.
@@ -62,6 +67,7 @@ class Server {
   void ConnectConfig();
   void ApplyKeyspaceOptions();
   Status ApplyMaxClients();
+  void OnShutdownSignal(int number);
   void StopServing();
 
   ShardConfig& config_;
@@ -76,10 +82,12 @@ class Server {
   ClientRegistry clients_;
   std::unique_ptr<cluster::Cluster> cluster_;
   Services services_;
+  Effects effects_;
   SlowLog slow_log_;
   LatencyMonitor latency_;
   Eviction eviction_;
   ClientEviction client_eviction_;
+  LongCall long_call_;
   Dispatcher dispatcher_;
   Transactions transactions_;
   pubsub::PubSub pubsub_;
@@ -87,6 +95,7 @@ class Server {
   Tracking tracking_;
   Monitors monitors_;
   BlockingEngine blocking_;
+  scripting::ScriptEngine scripts_;
   ProcessOptions process_options_;
   Listeners listeners_;
   Cron cron_;

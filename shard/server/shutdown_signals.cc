@@ -50,6 +50,10 @@ ShutdownSignals::ShutdownSignals(net::EventLoop& loop, std::function<void(int)> 
   Install(SIGINT, OnSignal);
 }
 
+void ShutdownSignals::Rearm() {
+  received = 0;
+}
+
 ShutdownSignals::~ShutdownSignals() {
   Install(SIGTERM, SIG_DFL);
   Install(SIGINT, SIG_DFL);

@@ -16,6 +16,8 @@ class ShutdownSignals {
   // `on_signal` is called on the loop's thread with the number of the first signal.
   ShutdownSignals(net::EventLoop& loop, std::function<void(int)> on_signal);
   ~ShutdownSignals();
+  // The signal that has come cannot be followed yet: the next one is told like a first.
+  void Rearm();
   ShutdownSignals(const ShutdownSignals&) = delete;
   ShutdownSignals& operator=(const ShutdownSignals&) = delete;
 

@@ -219,9 +219,14 @@ void Tracking::TellPending() {
   StopListeningIfIdle();
 }
 
-void Tracking::RememberKeys(const CommandContext& context) {
-  const command::Spec& spec = *context.command.spec;
+void Tracking::RememberKeys(const CommandContext& called) {
+  const command::Spec& spec = *called.command.spec;
   if (!spec.is(command::kReadonly) || spec.is(command::kPubsub)) return;
+  if (spec.is(command::kRunsScript)) return;  // EVAL_RO reads nothing by itself
+  // A script that reads counts as having read the keys that it was given, as in Redis; one that does
+  // not, has read none.
+  if (spec.is(command::kRunsScript)) return;
+  const CommandContext& context = called.script != nullptr ? *called.script : called;
   const TrackingState* state = Of(context.client);
   if (state == nullptr || state->options.bcast) return;
   if (state->options.optin && !state->caching) return;
@@ -304,14 +309,14 @@ void Tracking::Invalidate(Table::iterator entry) {
 }
 
 void Tracking::NoteForPrefixes(std::string_view key) {
-  const uint64_t changed_by = depth_ == 0 ? 0 : current_->id();
+  const uint64_t changed_by = depth_ == 0 ? 0 : calling_->id();
   for (const auto& [length, count] : prefix_lengths_) {
     if (length > key.size()) break;
     const auto entry = prefixes_.find(key.substr(0, length));
     if (entry == prefixes_.end()) continue;
     entry->second.changed.try_emplace(std::string(key), changed_by);
     if (std::exchange(broadcast_due_, true)) continue;
-    loop_.AtEndOfPass([this] { Broadcast(); });
+    loop_.AtEndOfPass([this] { clients_.AfterLongCall([this] { Broadcast(); }); });
   }
 }
 

@@ -71,6 +71,7 @@ class Tracking final : public keyspace::KeyChangeListener {
   // invalidated itself.
   void BeginCommand(Client& client) {
     if (depth_++ == 0) current_ = &client;
+    calling_ = &client;
     flushed_ = false;
   }
   void EndCommand(const CommandContext& context) {
@@ -113,7 +114,7 @@ class Tracking final : public keyspace::KeyChangeListener {
   void StopListeningIfIdle();
   void JoinPrefix(TrackingState& state, std::string_view prefix);
   void LeavePrefix(Client& client, const std::string& prefix);
-  void RememberKeys(const CommandContext& context);
+  void RememberKeys(const CommandContext& called);
   void Remember(uint64_t client, std::string_view key);
   void TellPending();
   void DropKeysAbove(size_t max_keys);
@@ -139,6 +140,8 @@ class Tracking final : public keyspace::KeyChangeListener {
   // The client whose command is being executed (depth_ > 0), with what it is to be told afterwards;
   // nothing stands for all keys.
   Client* current_ = nullptr;
+  // In whose name the command at hand is called: current_, or the client of scripts.
+  const Client* calling_ = nullptr;
   int depth_ = 0;
   std::vector<std::optional<std::string>> pending_;
   bool flushed_ = false;                         // by the command at hand

@@ -60,8 +60,8 @@ bool Transactions::Begin(Client& client) {
   return true;
 }
 
-bool Transactions::Queue(Client& client, const command::Command& command, Handler handler,
-                         std::span<const std::string_view> args) {
+bool Transactions::Queue(Client& client, const command::Command& command, uint32_t flags,
+                         Handler handler, std::span<const std::string_view> args) {
   Transaction& transaction = *Of(client);
   // EXEC will execute nothing.
   if (transaction.aborted_ || transaction.dirty_) return true;
@@ -75,7 +75,7 @@ bool Transactions::Queue(Client& client, const command::Command& command, Handle
   transaction.queue_.push_back({&command, handler, std::move(kept)});
   transaction.queued_bytes_ += bytes;
   ++transaction.queued_count_;
-  transaction.flags_ |= command.spec->flags;
+  transaction.flags_ |= flags;
   return true;
 }
 
@@ -97,7 +97,8 @@ void Transactions::Execute(CommandContext& context) {
   const std::vector<Transaction::Queued> queue = std::move(transaction.queue_);
   context.reply.ArrayHeader(queue.size());
   for (const Transaction::Queued& queued : queue) {
-    services_.dispatcher->CallQueued(client, *queued.command, queued.handler, queued.args.view());
+    services_.dispatcher->CallQueued(client, *queued.command, queued.handler, queued.args.view(),
+                                     context.now_ms);
   }
   Discard(client);
 }

@@ -99,7 +99,8 @@ class Transactions final : private keyspace::KeyChangeListener {
   bool Begin(Client& client);
   // The client is in a transaction. False: that would be more than client-query-buffer-limit allows
   // the client to keep, which has been closed.
-  bool Queue(Client& client, const command::Command& command, Handler handler,
+  // `flags`: what the call counts as, command::Flag.
+  bool Queue(Client& client, const command::Command& command, uint32_t flags, Handler handler,
              std::span<const std::string_view> args);
   // EXEC with an open transaction: executes the queue and replies, or replies why not.
   void Execute(CommandContext& context);

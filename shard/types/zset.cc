@@ -315,7 +315,7 @@ size_t StoreZset(keyspace::Database& database, const keyspace::Key& key, Zset zs
                  keyspace::Event event) {
   const size_t size = zset.size();
   if (size == 0) {
-    database.Delete(key, now_ms, keyspace::Reclaim::kNow);
+    database.Delete(key, keyspace::kEvenIfExpired, keyspace::Reclaim::kNow);
   } else {
     database.Set(key, zset.Release(), keyspace::kNoExpiry, now_ms, event);
   }

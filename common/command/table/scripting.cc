@@ -314,7 +314,8 @@ constexpr Spec kScriptSubcommands[] = {
 constexpr Spec kRows[] = {
     {.name = "eval",
      .arity = -3,
-     .flags = kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys | kMayReplicate,
+     .flags = kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys | kMayReplicate |
+              kRunsScript,
      .acl = kAclSlow | kAclScripting,
      .key_specs = kEvalKeys,
      .key_rule = KeyRule::kNumkeys,
@@ -325,7 +326,8 @@ constexpr Spec kRows[] = {
      .arguments = kEvalArguments},
     {.name = "eval_ro",
      .arity = -3,
-     .flags = kReadonly | kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys,
+     .flags = kReadonly | kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys |
+              kRunsScript,
      .acl = kAclSlow | kAclScripting,
      .key_specs = kEvalRoKeys,
      .key_rule = KeyRule::kNumkeys,
@@ -336,7 +338,8 @@ constexpr Spec kRows[] = {
      .arguments = kEvalRoArguments},
     {.name = "evalsha",
      .arity = -3,
-     .flags = kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys | kMayReplicate,
+     .flags = kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys | kMayReplicate |
+              kRunsScript,
      .acl = kAclSlow | kAclScripting,
      .key_specs = kCountedKeys<kKeyRW | kKeyAccess | kKeyUpdate, 2>,
      .key_rule = KeyRule::kNumkeys,
@@ -347,7 +350,8 @@ constexpr Spec kRows[] = {
      .arguments = kEvalshaArguments},
     {.name = "evalsha_ro",
      .arity = -3,
-     .flags = kReadonly | kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys,
+     .flags = kReadonly | kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys |
+              kRunsScript,
      .acl = kAclSlow | kAclScripting,
      .key_specs = kCountedKeys<kKeyRO | kKeyAccess, 2>,
      .key_rule = KeyRule::kNumkeys,
@@ -358,7 +362,8 @@ constexpr Spec kRows[] = {
      .arguments = kEvalshaRoArguments},
     {.name = "fcall",
      .arity = -3,
-     .flags = kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys | kMayReplicate,
+     .flags = kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys | kMayReplicate |
+              kRunsScript,
      .acl = kAclSlow | kAclScripting,
      .key_specs = kFcallKeys,
      .key_rule = KeyRule::kNumkeys,
@@ -369,7 +374,8 @@ constexpr Spec kRows[] = {
      .arguments = kFcallArguments},
     {.name = "fcall_ro",
      .arity = -3,
-     .flags = kReadonly | kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys,
+     .flags = kReadonly | kNoscript | kStale | kSkipMonitor | kNoMandatoryKeys | kMovableKeys |
+              kRunsScript,
      .acl = kAclSlow | kAclScripting,
      .key_specs = kFcallRoKeys,
      .key_rule = KeyRule::kNumkeys,
