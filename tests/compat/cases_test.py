@@ -7,7 +7,8 @@ By hand, with the files to run, without ".cases":
 
 A line of a file is one of these:
 
-    == title                 a new case: both servers are emptied, all connections are new, CONFIG SETs are undone
+    == title                 a new case: both servers are emptied, of scripts and functions, too, all connections are new,
+                             CONFIG SETs are undone
     SET foo "a\\x00b"         a request, quoted as redis-cli does; its reply is compared byte for byte
     ~elements SMEMBERS s     the elements of the reply may come in any order
     ~pairs HGETALL h         the pairs of a map or flat array may come in any order
@@ -20,6 +21,7 @@ A line of a file is one of these:
     @b <                     the next reply or push that b gets; takes a ~mode before the @ too
     @b <none                 b has got nothing more
     @b close                 b closes its connection
+    lua math.max(1, 2)       a list of Lua expressions, not quoted: EVAL of a script that shows their values as text
     sleep 0.05               seconds
     skip resp2               (or resp3) this case only in the other protocol
     # comment
@@ -36,10 +38,22 @@ sys.path.insert(0, str(_HERE.parent / "support"))
 
 import keyway_testing as kt  # noqa: E402
 
+sys.setrecursionlimit(50000)  # for the deepest reply that a script may give
+
 _CASES = _HERE / "cases"
 _MODES_WITH_NUMBER = {"~about"}
 _MODES = {"~elements", "~pairs", "~nested", "~shape", "~any"} | _MODES_WITH_NUMBER
 _WAIT_SECONDS = 15.0
+
+# The values of a list of Lua expressions as one text: strings quoted, numbers to the last bit, tables by their sorted entries.
+_SHOW = (
+    'local function show(v, depth) local t = type(v) if t == "string" then return string.format("%q", v) '
+    'elseif t == "number" then return string.format("%.17g", v) '
+    'elseif t ~= "table" then return (t == "nil" or t == "boolean") and tostring(v) or t elseif depth > 6 then return "..." end '
+    'local parts = {} for k, e in pairs(v) do parts[#parts + 1] = "[" .. show(k, depth + 1) .. "]=" .. show(e, depth + 1) end '
+    'table.sort(parts) return "{" .. table.concat(parts, ",") .. "}" end '
+    'local function all(...) local parts = {} for i = 1, select("#", ...) do parts[i] = show((select(i, ...)), 0) end '
+    'return table.concat(parts, " ") end return all(%s)')
 
 
 class CaseError(Exception):
@@ -183,7 +197,8 @@ class Side:
         for name, value in self.restore.items():
             self.admin.call("CONFIG", "SET", name, value)
         self.restore = {}
-        self.admin.call("FLUSHALL")
+        for request in (["FLUSHALL"], ["FUNCTION", "FLUSH"], ["SCRIPT", "FLUSH"]):
+            self.admin.call(*request)
         kt.wait_until(lambda: self.blocked() == 0, what="closed connections to be noticed")
 
     def request(self, name, words):
@@ -243,6 +258,7 @@ class Runner:
 
     def run(self, case):
         """The differences, a text each. The case ends at the first."""
+        number, line = case.number, "(start)"
         try:
             for side in self.sides:
                 side.reset()
@@ -279,6 +295,9 @@ class Runner:
             for side in self.sides:
                 side.send_blocking(client, split_words(line[2:]))
             return None
+        if line.startswith("lua "):
+            replies = [side.request(client, [b"EVAL", _SHOW.replace("%s", line[4:]).encode(), b"0"]) for side in self.sides]
+            return None if is_same(mode, number, *replies) else self._difference(replies)
         if line == "<none":
             replies = [side.has_nothing(client) for side in self.sides]
             return None if replies == [b"", b""] else self._difference(replies)

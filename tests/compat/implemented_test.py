@@ -5,10 +5,6 @@ import keyway_testing as kt
 
 # By the feature that is missing.
 EXCLUDED = {
-    "scripting and functions": {
-        "eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "function", "function|delete", "function|dump",
-        "function|flush", "function|help", "function|kill", "function|list", "function|load", "function|restore", "function|stats",
-        "script", "script|debug", "script|exists", "script|flush", "script|help", "script|kill", "script|load"},
     "persistence": {"bgrewriteaof", "bgsave", "lastsave", "save"},
     "replication": {"cluster|failover", "cluster|replicate", "failover", "psync", "replconf", "replicaof", "slaveof", "sync"},
     "migration": {"cluster|setslot", "migrate"},

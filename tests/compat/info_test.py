@@ -98,6 +98,57 @@ class InfoTest(kt.TestCase):
                 kt.wait_until(lambda: server.info("clients")["blocked_clients"] == "0", what="the client to go")
                 self.assertEqual(server.info("clients")["clients_in_timeout_table"], "0")
 
+    def test_scripts_and_functions(self):
+        library = "#!lua name=%s\nredis.register_function('%s1', function() return 1 end) redis.register_function('%s2', function() return 2 end)"
+        names = ["number_of_cached_scripts", "number_of_functions", "number_of_libraries"]
+        seen = []
+        for server in self.servers:
+            with server.client() as client:
+                before = server.info("memory")
+                for i in range(3):
+                    client.value("EVAL", f"return {i}", "0")
+                client.value("SCRIPT", "LOAD", "return 'loaded'")
+                client.value("EVAL", "return nonsense(", "0")
+                for name in ("a", "b"):
+                    client.value("FUNCTION", "LOAD", library % (name, name, name))
+                info = server.info("memory")
+                seen.append([info[name] for name in names])
+                self.assertEqual(info["used_memory_lua"], info["used_memory_vm_eval"])
+                self.assertEqual(int(info["used_memory_vm_total"]), int(info["used_memory_vm_eval"]) + int(info["used_memory_vm_functions"]))
+                self.assertEqual(int(info["used_memory_scripts"]), int(info["used_memory_scripts_eval"]) + int(info["used_memory_functions"]))
+                self.assertGreater(int(info["used_memory_scripts_eval"]), int(before["used_memory_scripts_eval"]))
+                self.assertGreater(int(info["used_memory_functions"]), int(before["used_memory_functions"]))
+                stats = client.value("MEMORY", "STATS")
+                stats = dict(zip(stats[::2], stats[1::2]))
+                self.assertEqual(stats[b"lua.caches"], int(info["used_memory_scripts_eval"]))
+                self.assertEqual(stats[b"functions.caches"], int(info["used_memory_functions"]))
+                client.value("SCRIPT", "FLUSH", "SYNC")
+                client.value("FUNCTION", "FLUSH", "SYNC")
+                after = server.info("memory")
+                seen[-1] += [after[name] for name in names]
+                self.assertEqual(after["used_memory_functions"], before["used_memory_functions"])
+        self.assertEqual(seen[1], seen[0])
+
+    def test_memory_of_interpreters_is_no_used_memory(self):
+        for server in self.servers:
+            with self.subTest(type(server).__name__), server.client() as client:
+                before = server.info("memory")
+                # What a script kept last may be there still when it has ended.
+                client.value("EVAL", "local t = {} for i = 1, 200000 do t[i] = i end return #t", "0")
+                info = server.info("memory")
+                grown = int(info["used_memory_vm_eval"]) - int(before["used_memory_vm_eval"])
+                self.assertGreater(grown, 1_000_000)
+                self.assertLess(int(info["used_memory"]) - int(before["used_memory"]), grown // 2)
+
+    def test_doctor_about_many_scripts(self):
+        texts = []
+        for server in self.servers:
+            with server.client() as client:
+                client.value("DEBUG", "POPULATE", "100000")
+                client.pipeline([("SCRIPT", "LOAD", f"return {i}") for i in range(1001)])
+                texts.append(next(line for line in client.value("MEMORY", "DOCTOR").decode().splitlines() if "Many scripts" in line))
+        self.assertEqual(*texts)
+
 
 if __name__ == "__main__":
     kt.main()

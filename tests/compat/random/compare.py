@@ -22,6 +22,8 @@ from generator import TIMELESS, UNORDERED, Generator  # noqa: E402
 
 BATCH = 200
 _MOST_ATTEMPTS = 300
+# Which argument of these is code, that is shown in full and made shorter line by line.
+_CODE = {b"EVAL": 1, b"EVAL_RO": 1, b"FUNCTION": -1, b"SCRIPT": -1}
 _TIMES = {b"TTL": 2, b"PTTL": 2000, b"EXPIRETIME": 2, b"PEXPIRETIME": 2000}
 
 
@@ -116,7 +118,8 @@ class Comparison:
         for client in clients:
             if self.resp == 3:
                 client.call("HELLO", "3")
-            client.call("FLUSHALL")
+            for request in (["FLUSHALL"], ["FUNCTION", "FLUSH"], ["SCRIPT", "FLUSH"]):
+                client.call(*request)
         return clients
 
     def first_difference(self, requests):
@@ -153,6 +156,29 @@ class Comparison:
             size = max(1, size // 2)
         return kept
 
+    def shorten(self, requests):
+        """Leaves out the lines of code that are not needed either."""
+        requests, attempts = list(requests), 0
+        for at in reversed(range(len(requests))):
+            code = _CODE.get(requests[at][0].upper())
+            if code is None or len(requests[at]) < 3:
+                continue
+            lines, size = requests[at][code].split(b"\n"), 8
+            while size and attempts < _MOST_ATTEMPTS:
+                start = 0
+                while start < len(lines) and attempts < _MOST_ATTEMPTS:
+                    attempts += 1
+                    candidate = list(requests[at])
+                    candidate[code] = b"\n".join(lines[:start] + lines[start + size:])
+                    attempt = [*requests[:at], tuple(candidate), *requests[at + 1:]]
+                    found = self.first_difference(attempt)
+                    if found is not None and found[0] == len(requests) - 1:
+                        requests, lines = attempt, candidate[code].split(b"\n")
+                    else:
+                        start += 1
+                size //= 2
+        return requests
+
     def run(self, generator, commands):
         """Compares that many requests; None, or a text that describes the first difference."""
         clients, history, transaction = self._connect(), [], Transaction()
@@ -175,8 +201,9 @@ class Comparison:
         if found is None:  # it does not show again from an empty start: show what was seen
             script = requests[-20:]
         else:
-            _, wanted, actual = found
-        lines = [" ".join(shown(argument) for argument in request) for request in script]
+            script = self.shorten(script)
+            _, wanted, actual = self.first_difference(script)
+        lines = [" ".join(shown(argument, 5000 if request[0].upper() in _CODE else 100) for argument in request) for request in script]
         return "\n".join([f"RESP{self.resp}, request {len(requests)}:", *lines,
                           f"redis-server: {shown(wanted, 500)}", f"keyway:       {shown(actual, 500)}"])
 

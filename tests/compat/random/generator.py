@@ -28,6 +28,7 @@ _FAMILIES = [
     "zset_requests",
     "geo_requests",
     "pubsub_requests",
+    "scripting_requests",
 ]
 _MODULES = [importlib.import_module(name) for name in _FAMILIES]
 _MIXINS = tuple(value for module in _MODULES for name, value in vars(module).items()

@@ -16,6 +16,9 @@ redis_net_output_bytes_total redis_keyspace_hits_total redis_keyspace_misses_tot
 redis_evicted_keys_total redis_db_keys redis_db_keys_expiring redis_db_avg_ttl_seconds redis_commands_total
 redis_commands_duration_seconds_total redis_commands_rejected_calls_total redis_commands_failed_calls_total redis_errors_total
 redis_instance_info redis_cluster_enabled redis_process_id redis_cpu_sys_seconds_total redis_cpu_user_seconds_total
+redis_memory_used_lua_bytes redis_memory_used_vm_eval_bytes redis_memory_used_vm_functions_bytes redis_memory_used_vm_total_bytes
+redis_memory_used_scripts_eval_bytes redis_memory_used_functions_bytes redis_memory_used_scripts_bytes
+redis_number_of_cached_scripts redis_number_of_functions redis_number_of_libraries
 redis_config_maxclients redis_master_repl_offset redis_connected_slaves process_resident_memory_bytes
 """.split()
 EXPECTED_IN_CLUSTER = """
@@ -60,6 +63,7 @@ class MetricsTest(kt.TestCase):
             for request in (["SET", "a", "b"], ["SET", "c", "d", "EX", "100"], ["GET", "a"], ["GET", "x"], ["nosuch"],
                             ["GET"], ["SELECT", "a"]):
                 client.call(*request)
+            client.call("EVAL", "return 1", "0")
             text, values = self.values()
         self.assertEqual([name for name in EXPECTED if name not in self.names(text)], [])
         self.assertEqual(values["redis_up"], "1")
@@ -73,6 +77,8 @@ class MetricsTest(kt.TestCase):
         self.assertEqual(values['redis_commands_failed_calls_total{cmd="select"}'], "1")
         self.assertEqual(values['redis_errors_total{err="ERR"}'], "3")
         self.assertEqual(values["redis_cluster_enabled"], "0")
+        self.assertEqual(values["redis_number_of_cached_scripts"], "1")
+        self.assertGreater(float(values["redis_memory_used_lua_bytes"]), 1000)
         self.assertGreater(float(values["redis_memory_used_bytes"]), 100_000)
         self.assertEqual(self.get("/healthz")[0], 200)
         self.assertEqual(self.get("/readyz")[0], 200)

@@ -48,6 +48,20 @@ class MonitorTest(kt.TestCase):
         self.assertEqual([line for line in seen[0] if b"MIGRATE" not in line], [line for line in seen[1] if b"MIGRATE" not in line])
         self.assertNotIn(b"secret", b"".join(seen[1]))
 
+    def test_scripts_and_functions(self):
+        body = "redis.call('SET', 'a', 1) redis.pcall('NOSUCH') redis.pcall('GET') redis.pcall('LPUSH', 'a', 1) redis.pcall('CONFIG', 'GET', 'port') " \
+               "redis.call('SELECT', 2) redis.call('SET', 'b\\n', 1.5) return redis.pcall('EVAL', 'return 1', 0)"
+        library = f"#!lua name=lib\nredis.register_function('f', function(KEYS, ARGV) {body} end)"
+        script = [
+            ["EVAL", body, "1", "key", "argument"], ("EVAL_RO", "return redis.call('GET', KEYS[1])", "1", "a"), ["SCRIPT", "LOAD", "return redis.call('PING')"],
+            ["EVALSHA", "0d1ea3a2d5e1d8d8c3b5e8d8e6f0e1c2b3a4f5d6", "0"], ["SCRIPT", "EXISTS", "x"], ["FUNCTION", "LOAD", library], ["FCALL", "f", "0"],
+            ["FCALL_RO", "f", "0"], ["FUNCTION", "LIST"], ["FUNCTION", "DELETE", "lib"], ["SELECT", "3"], ["EVAL", "return redis.call('GET', 'a')", "0"],
+            ["MULTI"], ["EVAL", "return redis.call('SET', 'a', 1)", "0"], ["SET", "b", "2"], ["EXEC"], ["EVAL", "error('x')", "0"], ["EVAL", "x =", "0"], ["EVAL", "return 1", "x"],
+            ["EVAL", "redis.call('BLPOP', 'nolist', 0) redis.call('PUBLISH', 'c', 'm') return redis.call('SPUBLISH', 'c', 'm')", "0"], ["EVAL", "redis.call('FLUSHALL')", "0"]]
+        seen = [self.lines_of(self.start(node_class()), script, "the-end") for node_class in (kt.RedisServer, kt.KeywayShard)]
+        self.assertEqual(seen[0], seen[1])
+        self.assertTrue(any(b" lua " in line for line in seen[0]))
+
     def test_its_own_commands_and_resp3(self):
         shard = self.start(kt.KeywayShard())
         for resp in (2, 3):
