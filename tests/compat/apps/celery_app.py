@@ -1,17 +1,19 @@
-"""Celery with the Redis at host and port as broker and result backend: results, groups, chords, retries, countdowns."""
+"""Celery with the Redis at host and port as broker and result backend: results, groups, chords, retries, countdowns, a
+message whose consumer has died."""
 
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 os.environ["KEYWAY_BROKER"] = f"redis://{sys.argv[1]}:{sys.argv[2]}/0"
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from celery import chain, chord, group  # noqa: E402
-from celery_tasks import add, app, fails, third_time_lucky, total  # noqa: E402
+from celery_tasks import VISIBILITY_TIMEOUT, add, app, fails, third_time_lucky, total  # noqa: E402
 
 WAIT = 60
 
@@ -31,10 +33,32 @@ def run():
     result.forget()
 
 
+def lose_a_message():
+    """A task whose message was taken by a process that has died since, and may be given to another; its result."""
+    lost = add.delay(20, 22)
+    pid = os.fork()
+    if pid == 0:
+        with app.connection_for_read() as broker:
+            broker.SimpleQueue("celery").get(timeout=WAIT)
+            os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    with app.connection_for_read() as broker:
+        client = broker.default_channel.client
+        assert client.hlen("unacked") == 1 and client.llen("celery") == 0
+        [(_, taken)] = client.zrange("unacked_index", 0, -1, withscores=True)
+    time.sleep(max(0, taken + VISIBILITY_TIMEOUT - time.time()) + 0.01)
+    return lost
+
+
+lost = lose_a_message()
 worker = subprocess.Popen([sys.executable, "-m", "celery", "-A", "celery_tasks", "worker", "--pool=solo", "--loglevel=WARNING"],
                           cwd=HERE, env=dict(os.environ, C_FORCE_ROOT="1", PYTHONDONTWRITEBYTECODE="1"))
 try:
+    # The worker restores it under a lock whose release is a script.
+    assert lost.get(timeout=WAIT) == 42
     run()
+    with app.connection_for_read() as broker:
+        assert broker.default_channel.client.exists("unacked_mutex") == 0
 finally:
     worker.send_signal(signal.SIGTERM)
     try:

@@ -4,9 +4,11 @@ import os
 
 from celery import Celery
 
+VISIBILITY_TIMEOUT = 1  # seconds until a message that nobody has acknowledged may be given to another worker
+
 app = Celery("celery_tasks", broker=os.environ["KEYWAY_BROKER"], backend=os.environ["KEYWAY_BROKER"])
 app.conf.update(worker_hijack_root_logger=False, broker_connection_retry_on_startup=True,
-                broker_transport_options={"visibility_timeout": 60, "priority_steps": [0, 5, 9]})
+                broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT, "priority_steps": [0, 5, 9]})
 
 
 @app.task

@@ -31,8 +31,15 @@ assert len(FinishedJobRegistry(queue=queue)) == 23
 
 failing.requeue() if hasattr(failing, "requeue") else FailedJobRegistry(queue=queue).requeue(failing.id)
 assert len(queue) == 1
-queue.remove(failing.id)  # Queue.empty is a script
-assert queue.is_empty()
+for number in range(10):
+    queue.enqueue("operator.neg", number)
+waiting = queue.enqueue("operator.neg", 1)
+assert queue.empty() == 12  # a script
+assert queue.is_empty() and not Job.exists(waiting.id, connection=connection)
+other = Queue("other", connection=connection)
+other.enqueue("operator.neg", 1)
+other.delete()
+assert other not in Queue.all(connection=connection) and len(other) == 0
 
 # A worker with a child process for each job.
 forked = queue.enqueue(operator.pow, 2, 10)

@@ -1,4 +1,5 @@
-# Sidekiq on the Redis at host and port: a client, a worker process, results, a failing job in the retry set.
+# Sidekiq on the Redis at host and port: a client, a worker process, results, jobs for later and jobs to be tried again,
+# which a script takes out of their sorted sets.
 ENV['REDIS_URL'] = "redis://#{ARGV[0]}:#{ARGV[1]}/0"
 require_relative 'sidekiq_worker'
 require 'sidekiq/api'
@@ -6,6 +7,10 @@ require 'timeout'
 
 def wait_for(what)
   Timeout.timeout(60, nil, "waited in vain for #{what}") { sleep 0.05 until yield }
+end
+
+def last_doubled
+  Sidekiq.redis { |redis| redis.lindex('doubled', -1) }.to_i
 end
 
 JOBS = 50
@@ -24,9 +29,32 @@ begin
   wait_for('the process to show itself') { Sidekiq::ProcessSet.new.size == 1 }
   Doubler.perform_in(3600, 1)
   raise 'scheduled' unless Sidekiq::ScheduledSet.new.size == 1
+
+  Doubler.perform_in(0.2, 1000)
+  wait_for('the job for later') { last_doubled == 2000 }
+  Sidekiq.redis { |redis| redis.script(:flush) }  # the scheduler loads its script again
+  Sidekiq::Client.push_bulk('class' => Doubler, 'args' => [[2000]] * 20, 'at' => [Time.now.to_f + 0.2] * 20)
+  wait_for('the jobs for later') { Sidekiq.redis { |redis| redis.llen('doubled') } == JOBS + 21 }
+  raise 'scheduled still' unless Sidekiq::ScheduledSet.new.map(&:args) == [[1]]
+
+  Sidekiq::RetrySet.new.first.reschedule(Time.now)
+  wait_for('the second failure') { Sidekiq::RetrySet.new.first&.item&.fetch('retry_count') == 1 }
+  again = Sidekiq::RetrySet.new.first
+  again.retry
+  wait_for('the third failure') { ![nil, again['retried_at']].include?(Sidekiq::RetrySet.new.first&.item&.fetch('retried_at')) }
+  Sidekiq::RetrySet.new.first.kill
+  raise 'dead' unless Sidekiq::DeadSet.new.size == 1 && Sidekiq::RetrySet.new.size.zero?
 ensure
   Process.kill('TERM', worker)
   Process.wait(worker)
 end
-wait_for('the statistics') { Sidekiq::Stats.new.processed >= JOBS }
+wait_for('the statistics') { Sidekiq::Stats.new.processed >= JOBS + 21 }
+
+# The scheduler by itself, in this process.
+Sidekiq::ScheduledSet.new.clear
+100.times { |i| Doubler.perform_in(3600 + i, i) }
+Sidekiq::ScheduledSet.new.to_a.each { |job| job.reschedule(Time.now - 1) }
+require 'sidekiq/scheduled'
+Sidekiq::Scheduled::Enq.new.enqueue_jobs
+raise 'enqueued' unless Sidekiq::Queue.new.size == 100 && Sidekiq::ScheduledSet.new.size.zero?
 puts 'ok'

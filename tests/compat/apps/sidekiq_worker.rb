@@ -1,6 +1,10 @@
 # The jobs of sidekiq_app.rb; Redis is where REDIS_URL says.
 require 'sidekiq'
 
+Redis.silence_deprecations = true
+
+Sidekiq.options[:poll_interval_average] = 0.2  # how often jobs for later are looked for, seconds
+
 class Doubler
   include Sidekiq::Worker
 
