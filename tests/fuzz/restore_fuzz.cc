@@ -2,6 +2,7 @@
 // written, read again, and then is written the same way. How to run: driver.cc.
 #include <cstdint>
 #include <cstdlib>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,8 @@
 #include "shard/keyspace/record.h"
 #include "shard/persistence/rdb/value_reader.h"
 #include "shard/persistence/rdb/value_writer.h"
+#include "shard/types/encodings/field_table.h"
+#include "shard/types/encodings/set_table.h"
 
 namespace {
 
@@ -30,6 +33,30 @@ Record* Read(std::string_view payload, const rdb::ReadOptions& options) {
   return value.has_value() ? Record::New("key", std::move(*value), kNoExpiry, 0) : nullptr;
 }
 
+// Two tables with the same elements may list those whose hashes collide in another order.
+std::multiset<std::string> ElementsOf(const Record& record) {
+  std::multiset<std::string> elements;
+  if (record.type() == keyway::shard::keyspace::Type::kSet) {
+    static_cast<const keyway::shard::types::SetTable*>(record.object())
+        ->ForEach([&](std::string_view member) { elements.emplace(member); });
+  } else {
+    static_cast<const keyway::shard::types::FieldTable*>(record.object())
+        ->ForEach([&](const keyway::shard::types::Field& field) {
+          elements.insert(std::to_string(field.name().size()) + ":" + std::string(field.name()) +
+                          std::string(field.value()));
+        });
+  }
+  return elements;
+}
+
+bool AreEqual(const Record& first, const std::string& first_dump, const Record& second) {
+  const std::string second_dump = rdb::DumpPayload(second, {});
+  if (first.encoding() != keyway::shard::keyspace::Encoding::kHashtable) {
+    return second_dump == first_dump;
+  }
+  return second_dump.size() == first_dump.size() && ElementsOf(first) == ElementsOf(second);
+}
+
 void Try(std::string_view payload, const rdb::ReadOptions& options) {
   Record* first = Read(payload, options);
   if (first == nullptr) return;
@@ -40,7 +67,7 @@ void Try(std::string_view payload, const rdb::ReadOptions& options) {
   Record* second = Read(written, options);
   Check(second != nullptr && second->type() == first->type() &&
         second->encoding() == first->encoding());
-  Check(rdb::DumpPayload(*second, {}) == written);
+  Check(AreEqual(*first, written, *second));
   Record::Free(first);
   Record::Free(second);
 }
