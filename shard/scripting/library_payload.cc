@@ -5,6 +5,7 @@
 
 #include "shard/persistence/rdb/crc64.h"
 #include "shard/persistence/rdb/format.h"
+#include "shard/persistence/rdb/little_endian.h"
 #include "shard/persistence/rdb/value_reader.h"
 
 namespace keyway::shard::scripting {
@@ -15,10 +16,6 @@ constexpr uint8_t kLibraryOfCandidate = 0xf6;
 constexpr size_t kVersionBytes = 2;
 constexpr size_t kCrcBytes = 8;
 constexpr size_t kFooterBytes = kVersionBytes + kCrcBytes;
-
-void AppendLittleEndian(uint64_t value, size_t bytes, std::string* out) {
-  for (size_t i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i) & 0xff));
-}
 
 std::string_view UpToNul(std::string_view text) {
   return text.substr(0, text.find('\0'));
@@ -35,8 +32,8 @@ void LibraryPayloadWriter::Add(std::string_view code) {
 }
 
 std::string LibraryPayloadWriter::Finish() {
-  AppendLittleEndian(static_cast<uint64_t>(rdb::kVersion), kVersionBytes, &payload_);
-  AppendLittleEndian(rdb::Crc64(0, payload_), kCrcBytes, &payload_);
+  rdb::AppendLittleEndian(static_cast<uint64_t>(rdb::kVersion), kVersionBytes, &payload_);
+  rdb::AppendLittleEndian(rdb::Crc64(0, payload_), kCrcBytes, &payload_);
   return std::move(payload_);
 }
 

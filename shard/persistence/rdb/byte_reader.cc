@@ -6,16 +6,11 @@
 #include <limits>
 
 #include "shard/persistence/rdb/format.h"
+#include "shard/persistence/rdb/little_endian.h"
 #include "shard/persistence/rdb/lzf.h"
 
 namespace keyway::shard::rdb {
 namespace {
-
-uint64_t LittleEndian(std::string_view bytes) {
-  uint64_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
 
 uint64_t BigEndian(std::string_view bytes) {
   uint64_t value = 0;

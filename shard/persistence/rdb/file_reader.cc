@@ -10,17 +10,12 @@
 #include "shard/persistence/rdb/crc64.h"
 #include "shard/persistence/rdb/file_format.h"
 #include "shard/persistence/rdb/format.h"
+#include "shard/persistence/rdb/little_endian.h"
 
 namespace keyway::shard::rdb {
 namespace {
 
 constexpr size_t kProgressBytes = 2 * 1024 * 1024;
-
-uint64_t LittleEndian(std::string_view bytes) {
-  uint64_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
 
 std::string Hex(uint64_t number) {
   char text[24];

@@ -4,6 +4,7 @@
 
 #include "shard/persistence/rdb/crc64.h"
 #include "shard/persistence/rdb/file_format.h"
+#include "shard/persistence/rdb/little_endian.h"
 
 namespace keyway::shard::rdb {
 namespace {
@@ -79,8 +80,7 @@ void FileWriter::Flush() {
 persistence::FileStatus FileWriter::Finish() {
   Mark(ByteOf(PartMark::kEnd));
   Flush();
-  const uint64_t crc = crc_;
-  for (size_t i = 0; i < kChecksumBytes; ++i) Mark(static_cast<uint8_t>(crc >> (8 * i) & 0xff));
+  AppendLittleEndian(crc_, kChecksumBytes, &buffer_);
   Flush();
   return status_;
 }

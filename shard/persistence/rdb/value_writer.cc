@@ -7,6 +7,7 @@
 #include <glog/logging.h>
 
 #include "shard/persistence/rdb/crc64.h"
+#include "shard/persistence/rdb/little_endian.h"
 #include "shard/persistence/rdb/lzf.h"
 #include "shard/types/encodings/field_table.h"
 #include "shard/types/encodings/intset.h"
@@ -28,11 +29,6 @@ namespace {
 template <typename T>
 const T& ObjectOf(const Record& record) {
   return *static_cast<const T*>(record.object());
-}
-
-// The lowest `bytes` bytes of `value`, the lowest first.
-void AppendLittleEndian(uint64_t value, size_t bytes, std::string* out) {
-  for (size_t i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i) & 0xff));
 }
 
 void AppendBigEndian(uint64_t value, size_t bytes, std::string* out) {
