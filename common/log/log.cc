@@ -48,6 +48,7 @@ struct Destination {
   std::atomic<ino_t> inode{0};
   std::atomic<bool> to_syslog{false};
   std::string syslog_ident;  // openlog keeps the pointer
+  int syslog_facility = 0;
   std::atomic<char> role{'X'};
   std::atomic<pid_t> pid{0};  // of the process that Init was called in; others are its children
 };
@@ -192,6 +193,7 @@ Status Init(const Options& options) {
   SetLevel(options.level);
   if (log.to_syslog) closelog();
   log.syslog_ident = options.syslog_ident;
+  log.syslog_facility = options.syslog_facility;
   if (options.syslog) {
     openlog(log.syslog_ident.c_str(), LOG_PID | LOG_NDELAY | LOG_NOWAIT, options.syslog_facility);
   }
@@ -218,6 +220,16 @@ Level GetLevel() {
 
 void SetRole(char role) {
   Log().role = role;
+}
+
+int KeepInChild() {
+  Destination& log = Log();
+  if (log.to_syslog) {
+    // syslog() would write to whatever has the number of the closed descriptor later.
+    closelog();
+    openlog(log.syslog_ident.c_str(), LOG_PID | LOG_NOWAIT, log.syslog_facility);
+  }
+  return log.fd;
 }
 
 Status Reopen() {

@@ -53,6 +53,10 @@ void SetRole(char role);
 // was renamed or removed is opened again by itself within a second.
 Status Reopen();
 
+// In a forked child that is about to close the descriptors of its parent: the one that it has to
+// leave open to be able to log. The connection to syslog is made anew with the next line.
+int KeepInChild();
+
 namespace internal {
 
 extern std::atomic<uint8_t> threshold;

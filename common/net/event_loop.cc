@@ -67,6 +67,7 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
 EventLoop::~EventLoop() {
   // They may own streams and timers, which must close before the loop does.
   impl_->hooks.clear();
+  impl_->before_writes.clear();
   impl_->tasks.clear();
   {
     std::lock_guard<std::mutex> lock(impl_->posted_mutex);
@@ -131,6 +132,14 @@ void EventLoop::EveryPass(std::function<void()> hook) {
   impl_->hooks.push_back(std::move(hook));
 }
 
+void EventLoop::BeforeWrites(std::function<void()> hook) {
+  impl_->before_writes.push_back(std::move(hook));
+}
+
+void EventLoop::PrepareWrites() {
+  for (const std::function<void()>& hook : impl_->before_writes) hook();
+}
+
 void EventLoop::StartPass() const {
   now_micros_ = SystemClock::Instance().MonotonicMicros();
   awake_ = true;
@@ -144,6 +153,7 @@ void EventLoop::EndPass() {
     impl.task_batch.swap(impl.tasks);
     RunAndClear(impl.task_batch);
     for (size_t i = 0; i < impl.hooks.size(); ++i) impl.hooks[i]();
+    PrepareWrites();
     impl.writes.Run();
     if (!impl.HasWork()) break;
   }

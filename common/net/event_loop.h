@@ -41,6 +41,10 @@ class EventLoop {
   // On the loop's thread: `hook` runs at the end of every pass, before the scheduled writes, until
   // the loop is destroyed. It runs again in the same pass when the writes caused more work.
   void EveryPass(std::function<void()> hook);
+  // On the loop's thread: `hook` runs before any byte is sent that was appended to a stream's output
+  // before: after the hooks of EveryPass, and in Stream::FlushNow. For what has to be done, on a disk
+  // say, before a peer may learn of it. It must not append output.
+  void BeforeWrites(std::function<void()> hook);
 
   // On the loop's thread: monotonic time at the start of the pass, microseconds.
   int64_t NowMicros() const {
@@ -63,6 +67,7 @@ class EventLoop {
 
   void StartPass() const;
   void EndPass();
+  void PrepareWrites();
 
   uv_loop_t loop_;
   std::unique_ptr<Impl> impl_;

@@ -28,6 +28,7 @@ struct EventLoop::Impl {
   std::vector<std::function<void()>> task_batch;
   // A deque, because a hook may add another while it runs.
   std::deque<std::function<void()>> hooks;
+  std::deque<std::function<void()>> before_writes;
 
   // Retained input to present again, and streams to report closed.
   PassQueue presentations;

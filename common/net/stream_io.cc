@@ -179,6 +179,7 @@ Stream::State::WriteResult Stream::State::WriteStep() {
 }
 
 void Stream::State::FlushNow() {
+  loop.PrepareWrites();
   for (int step = 0; step < kFlushNowSteps; ++step) {
     if (phase != Phase::kOpen || blocked || failed || output.empty()) return;
     if (WriteStep() == WriteResult::kFailed) CloseLater(CloseReason::kWriteError, write_error);

@@ -70,6 +70,16 @@ TEST_F(EventLoopTest, RunsTasksThenHooksAtTheEndOfAPass) {
   EXPECT_EQ("abh", order.substr(0, 3));
 }
 
+TEST_F(EventLoopTest, WhatComesBeforeWritesRunsAfterAllHooks) {
+  std::string order;
+  loop_.BeforeWrites([&] { order += "w"; });
+  loop_.EveryPass([&] { order += "g"; });
+  loop_.EveryPass([&] { order += "h"; });
+  loop_.AtEndOfPass([&] { order += "a"; });
+  loop_.RunOnce();
+  EXPECT_EQ("aghw", order.substr(0, 4));
+}
+
 TEST_F(EventLoopTest, AHookMayAddAHook) {
   int runs = 0;
   loop_.EveryPass([&] {
