@@ -46,6 +46,16 @@ uint32_t NextAccess(const AccessPolicy& policy, uint32_t access, int64_t now_ms,
   return MinuteAndCounter(now_ms, counter);
 }
 
+std::optional<uint32_t> RestoredAccess(const AccessPolicy& policy, int64_t idle_seconds,
+                                       int64_t frequency, int64_t now_ms) {
+  if (policy.lfu) {
+    if (frequency < 0) return std::nullopt;
+    return MinuteAndCounter(now_ms, std::min(frequency, kMaxCounter));
+  }
+  if (idle_seconds < 0) return std::nullopt;
+  return (Seconds(now_ms) - static_cast<uint32_t>(idle_seconds)) & kClockMask;
+}
+
 int64_t IdleSeconds(uint32_t access, int64_t now_ms) {
   return (Seconds(now_ms) - access) & kClockMask;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "common/base/random.h"
 
@@ -20,6 +21,10 @@ struct AccessPolicy {
 uint32_t FirstAccess(const AccessPolicy& policy, int64_t now_ms);
 // Of a key with `access` that is used now.
 uint32_t NextAccess(const AccessPolicy& policy, uint32_t access, int64_t now_ms, Random& random);
+// Of a key that comes with what another server knew of it: seconds since its last use, the counter
+// of its uses; negative: not said. nullopt: nothing that the policy could use.
+std::optional<uint32_t> RestoredAccess(const AccessPolicy& policy, int64_t idle_seconds,
+                                       int64_t frequency, int64_t now_ms);
 
 // LRU: seconds since the last use. Wraps around after 194 days.
 int64_t IdleSeconds(uint32_t access, int64_t now_ms);

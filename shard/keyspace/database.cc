@@ -5,8 +5,12 @@
 
 #include <glog/logging.h>
 
+#include "shard/keyspace/shared_memory.h"
+
 namespace keyway::shard::keyspace {
 namespace {
+
+bool memory_shared = false;
 
 constexpr size_t kLazyEffort = 64;  // less is freed at once, whatever was asked for
 constexpr int kPositionBits = SlotTable::kPositionBits;
@@ -39,6 +43,14 @@ class TablesGarbage : public Garbage {
 };
 
 }  // namespace
+
+void SetMemoryShared(bool shared) {
+  memory_shared = shared;
+}
+
+bool IsMemoryShared() {
+  return memory_shared;
+}
 
 Database::Database(int index, Environment& environment)
     : index_(index), environment_(environment) {}
@@ -128,7 +140,7 @@ void Database::DeleteExpired(const Key& key, const Record& record) {
 Record* Database::Lookup(const Key& key, int64_t now_ms) {
   if (tables_ == nullptr) return nullptr;
   Record* record = tables_->slot(key.slot).Find(key.hash, key.text);
-  if (record == nullptr || !record->IsExpired(now_ms)) return record;
+  if (record == nullptr || !HasExpired(*record, now_ms)) return record;
   DeleteExpired(key, *record);
   return nullptr;
 }
@@ -145,12 +157,28 @@ const Record* Database::Find(const Key& key, int64_t now_ms, Access access) {
       for (KeyChangeListener* listener : environment_.listeners) listener->AfterMiss(*this, key);
     }
   }
-  if (record != nullptr && (access == Access::kRead || access == Access::kWrite)) {
+  if (record != nullptr && (access == Access::kRead || access == Access::kWrite) &&
+      !memory_shared) {
     const uint32_t next =
         NextAccess(environment_.options.access, record->access(), now_ms, environment_.random);
     if (next != record->access()) record->set_access(next);
   }
   return record;
+}
+
+bool Database::Load(const Key& key, Value value, int64_t expiry_ms, uint32_t access) {
+  SlotTable& table = Tables().slot(key.slot);
+  if (table.empty()) {
+    table.Reserve(expected_in_slot_);
+  } else if (table.Find(key.hash, key.text) != nullptr) {
+    return false;
+  }
+  InsertRecord(key, Record::New(key.text, std::move(value), expiry_ms, access));
+  return true;
+}
+
+void Database::Prefetch(const Key& key) const {
+  if (tables_ != nullptr) tables_->slot(key.slot).Prefetch(key.hash);
 }
 
 void Database::Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_ms, Event event) {
@@ -162,7 +190,7 @@ void Database::Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_m
   Record* stored = tables.slot(key.slot).Replace(key.hash, key.text, [&](Record* record) {
     BeforeChange(key, *record);
     had_expiry = record->has_expiry();
-    is_new = record->IsExpired(now_ms);
+    is_new = HasExpired(*record, now_ms);
     uint32_t access = record->access();
     if (is_new) {
       if (event != Event::kRestore) {
@@ -193,6 +221,16 @@ void Database::Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_m
   if (is_new || event == Event::kRestore) Notify(key, Event::kNew);
   CountChange(key, event);
   if (expiry_ms >= 0 && event != Event::kRestore) Notify(key, Event::kExpire);
+}
+
+void Database::Unload(const Key& key) {
+  if (Peek(key) != nullptr) FreeRecord(RemoveRecord(key), Reclaim::kNow);
+}
+
+void Database::Expect(size_t keys) {
+  // A little more than the mean, as some slots get more than others.
+  const size_t mean = keys / kSlotCount;
+  expected_in_slot_ = mean + mean / 8;
 }
 
 void Database::SetExpiry(const Key& key, int64_t expiry_ms) {
@@ -287,7 +325,7 @@ const Record* Database::RandomKey(int64_t now_ms) {
   while (size() != 0) {
     const Slot slot = tables_->SlotOfRank(environment_.random.Below(size()));
     const Record* record = tables_->slot(slot).RandomItem(environment_.random);
-    if (!record->IsExpired(now_ms)) return record;
+    if (!HasExpired(*record, now_ms)) return record;
     DeleteExpired(Key(record->key(), slot), *record);
   }
   return nullptr;
@@ -354,7 +392,7 @@ Database::Cursor Database::Scan(Cursor cursor, size_t count,
 
 void Database::DeleteExpired(int64_t now_ms, std::vector<const Record*>* records) {
   std::erase_if(*records, [&](const Record* record) {
-    if (!record->IsExpired(now_ms)) return false;
+    if (!HasExpired(*record, now_ms)) return false;
     DeleteExpired(Key(record->key()), *record);
     return true;
   });
@@ -415,7 +453,7 @@ Database::ExpireStep Database::ExpireSome(size_t max_keys, size_t max_cells, int
     }
     for (const Record* record : scratch_) {
       ++step.sampled;
-      if (record->IsExpired(now_ms)) {
+      if (HasExpired(*record, now_ms)) {
         ++step.expired;
         DeleteExpired(Key(record->key(), static_cast<Slot>(slot)), *record);
       } else {

@@ -18,6 +18,7 @@
 #include "shard/keyspace/environment.h"
 #include "shard/keyspace/key.h"
 #include "shard/keyspace/record.h"
+#include "shard/keyspace/records_ahead.h"
 #include "shard/keyspace/slot_tables.h"
 
 namespace keyway::shard::keyspace {
@@ -63,8 +64,37 @@ class Database {
   // As it lies there, expired or not, without a trace: for who listens to changes.
   const Record* Peek(const Key& key) const;
 
+  // For a loader: stores a key that is not there yet. False: it is there, expired or not, and stays
+  // as it is. Nobody is told, and it counts as no change. `access` is 24 bits, see access_clock.h.
+  bool Load(const Key& key, Value value, int64_t expiry_ms, uint32_t access);
+  // Removes a key, if it is there, likewise without a trace.
+  void Unload(const Key& key);
+  // So many keys, or more, are about to be loaded: a slot that gets its first one makes room for its
+  // part of them. 0: they are done.
+  void Expect(size_t keys);
+  // Asks for the memory in which Load (or another method) will look for `key` soon.
+  void Prefetch(const Key& key) const;
+  // All keys, for a snapshot: calls visit(record), which must not change keys, in the order in which
+  // the tables lie in memory. Writes to nothing that a forked process shares with its parent.
+  template <typename Visit>
+  void ForEach(Visit&& visit) const {
+    if (tables_ == nullptr) return;
+    RecordsAhead<Visit> ahead(visit);
+    for (int slot = tables_->NextWithKeys(0); slot < kSlotCount;
+         slot = tables_->NextWithKeys(slot + 1)) {
+      tables_->slot(static_cast<Slot>(slot)).ForEach([&](const Record& record) {
+        ahead.Push(record);
+      });
+    }
+    ahead.Finish();
+  }
+
   // Makes `key` hold `value`, whatever it was. `expiry_ms`: kNoExpiry, kKeepExpiry or the time.
   void Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_ms, Event event);
+  // Whether a key that gets this expiry is to be deleted instead. Not while a data set is loaded.
+  bool IsPast(int64_t expiry_ms, int64_t now_ms) const {
+    return expiry_ms <= now_ms && !environment_.keep_expired;
+  }
   // Calls `change` with `record`, which Find returned for `key`, to change its value where it is
   // (set_integer, set_raw, set_object). `changes`: how many changes that is for
   // rdb_changes_since_last_save; SADD of three members makes three.
@@ -146,6 +176,9 @@ class Database {
 
  private:
   SlotTables& Tables();
+  bool HasExpired(const Record& record, int64_t now_ms) const {
+    return record.IsExpired(now_ms) && !environment_.keep_expired;
+  }
   Record* Lookup(const Key& key, int64_t now_ms);
   void DeleteExpired(const Key& key, const Record& record);
   void DropReplaced(const Key& key, int64_t now_ms);
@@ -160,6 +193,8 @@ class Database {
   int index_;
   Environment& environment_;
   std::unique_ptr<SlotTables> tables_;  // nullptr until there is a key
+
+  size_t expected_in_slot_ = 0;
 
   // Active expiry: where it goes on, and what it saw since the last UpdateAverageTtl.
   int expire_slot_ = 0;

@@ -36,6 +36,8 @@ struct Environment {
   Random& random;
   KeyspaceStats stats;
   KeyspaceOptions options;
+  // A data set is being loaded: what has expired stays until a command deletes it.
+  bool keep_expired = false;
   // Each costs a call a change: who listens to nothing at the moment is not here.
   std::vector<KeyChangeListener*> listeners;
   LazyFree lazy_free;

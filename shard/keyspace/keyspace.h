@@ -36,6 +36,8 @@ class Keyspace {
   // To be called at the start and when one of the directives changes.
   void set_options(const KeyspaceOptions& options) { environment_.options = options; }
   const KeyspaceOptions& options() const { return environment_.options; }
+  // While a data set is being loaded no key expires: what came later may refer to it.
+  void set_keep_expired(bool keep) { environment_.keep_expired = keep; }
   // Who wants to know of changes, in the order in which they were added. A listener is added once
   // and removed before it dies, neither from within one of its calls.
   void AddListener(KeyChangeListener& listener);

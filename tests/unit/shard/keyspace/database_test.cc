@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/keyspace/shared_memory.h"
 
 namespace keyway::shard::keyspace {
 namespace {
@@ -128,6 +129,61 @@ TEST_F(DatabaseTest, OnlyUsesMoveTheAccessClock) {
   EXPECT_EQ(IdleSeconds(Find(first_, "a")->access(), later), 100);
   first_.Find(Key("a"), later, Access::kRead);
   EXPECT_EQ(IdleSeconds(Find(first_, "a")->access(), later), 0);
+}
+
+TEST_F(DatabaseTest, TheAccessClockRestsWhileMemoryIsShared) {
+  Set(first_, "a", 1);
+  SetMemoryShared(true);
+  const int64_t later = kNow + 100'000;
+  first_.Find(Key("a"), later, Access::kRead);
+  first_.Find(Key("a"), later, Access::kWrite);
+  SetMemoryShared(false);
+  EXPECT_EQ(IdleSeconds(Find(first_, "a")->access(), later), 100);
+}
+
+TEST_F(DatabaseTest, LoadTellsNobody) {
+  Recorder recorder;
+  keyspace_.AddListener(recorder);
+  first_.Expect(100 * kSlotCount);
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = std::to_string(i);
+    first_.Prefetch(Key(name));
+    EXPECT_TRUE(first_.Load(Key(name), Value::Integer(i), i % 2 == 0 ? kNoExpiry : 5, 7));
+  }
+  // Whatever it is, and expired or not.
+  EXPECT_FALSE(first_.Load(Key("1"), Value::Integer(2), kNoExpiry, 0));
+  EXPECT_FALSE(first_.Load(Key("2"), Value::Embedded("other"), kNoExpiry, 0));
+  first_.Unload(Key("4"));
+  first_.Unload(Key("nothing"));
+  EXPECT_EQ(recorder.Take(), std::vector<std::string>{});
+  EXPECT_EQ(keyspace_.changes(), 0u);
+  keyspace_.RemoveListener(recorder);
+  EXPECT_EQ(first_.size(), 999u);
+  EXPECT_EQ(first_.expires(), 500u);
+  EXPECT_EQ(Find(first_, "2")->integer(), 2);
+  EXPECT_EQ(Find(first_, "2")->access(), 7u);
+  EXPECT_EQ(Find(first_, "1"), nullptr);
+  EXPECT_EQ(Find(first_, "4"), nullptr);
+}
+
+TEST_F(DatabaseTest, ForEachVisitsEveryKeyOnce) {
+  const auto visited = [this] {
+    std::map<std::string, int> times;
+    first_.ForEach([&](const Record& record) { ++times[std::string(record.key())]; });
+    return times;
+  };
+  EXPECT_TRUE(visited().empty());
+  // More and fewer than are on their way at a time, and one slot that holds a node of tables.
+  std::map<std::string, int> expected;
+  for (const int keys : {1, 2, 15, 16, 17, 100, 9000}) {
+    for (int i = 0; i < keys; ++i) {
+      const std::string name = i % 3 == 0 ? std::to_string(i) : "{slot}" + std::to_string(i);
+      first_.Set(Key(name), i % 2 == 0 ? Value::Integer(i) : Value::Raw(RawString::Zeros(50)),
+                 i % 5 == 0 ? 5 : kNoExpiry, kNow, Event::kSet);
+      expected[name] = 1;
+    }
+    EXPECT_EQ(visited(), expected) << keys;
+  }
 }
 
 TEST_F(DatabaseTest, RenameMoveCopy) {
