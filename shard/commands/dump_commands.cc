@@ -1,7 +1,6 @@
 // Values as bytes that another server can load, and how much memory they take.
 #include "shard/commands/dump_commands.h"
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "shard/commands/register_keyspace_commands.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
+#include "shard/persistence/rdb/read_options.h"
 #include "shard/persistence/rdb/value_reader.h"
 #include "shard/persistence/rdb/value_writer.h"
 #include "shard/server/effects.h"
@@ -70,36 +70,11 @@ bool ReadRestoreOptions(CommandContext& context, RestoreOptions* options) {
   return true;
 }
 
-uint64_t Limit(int64_t value) {
-  return value < 0 ? UINT64_MAX : static_cast<uint64_t>(value);
-}
-
-rdb::ReadOptions ReadOptionsOf(const ShardConfig& config) {
-  return {.hash_max_listpack_entries = Limit(config.hash_max_listpack_entries),
-          .hash_max_listpack_value = Limit(config.hash_max_listpack_value),
-          .set_max_intset_entries = Limit(config.set_max_intset_entries),
-          .zset_max_listpack_entries = Limit(config.zset_max_listpack_entries),
-          .zset_max_listpack_value = Limit(config.zset_max_listpack_value),
-          .list = {.fill = static_cast<int>(config.list_max_listpack_size),
-                   .compress_depth = static_cast<int>(config.list_compress_depth)}};
-}
-
 void SetRestoredAccess(CommandContext& context, const Key& key, const RestoreOptions& options) {
-  constexpr int64_t kMillisInSecond = 1000;
-  constexpr int64_t kSecondsInMinute = 60;
-  const int64_t seconds = context.now_ms / kMillisInSecond;
-  if (KeyspaceOptionsOf(context.services.config).access.lfu) {
-    if (options.frequency < 0) return;
-    const auto minutes = static_cast<uint32_t>(seconds / kSecondsInMinute & 0xffff);
-    context.db.SetAccess(key, minutes << 8 | static_cast<uint32_t>(options.frequency));
-  } else if (options.idle_seconds >= 0) {
-    // Twenty-four bits of seconds know of no longer time than the clock's own.
-    constexpr int64_t kClock = int64_t{1} << 24;
-    const int64_t now = seconds % kClock;
-    const int64_t used = options.idle_seconds > now ? (now + kClock / 2) % kClock
-                                                    : now - options.idle_seconds;
-    context.db.SetAccess(key, static_cast<uint32_t>(used));
-  }
+  const auto access =
+      keyspace::RestoredAccess(KeyspaceOptionsOf(context.services.config).access,
+                               options.idle_seconds, options.frequency, context.now_ms);
+  if (access.has_value()) context.db.SetAccess(key, *access);
 }
 
 void ReplaceByAbsoluteTtl(CommandContext& context, int64_t expiry_ms) {
@@ -127,18 +102,16 @@ void Restore(CommandContext& context) {
   rdb::ByteReader reader(payload);
   rdb::ByteReader::Text text;
   uint8_t type = 0;
-  std::optional<keyspace::Value> value;
-  if (reader.Byte(&type)) {
-    value = rdb::ReadValue(type, ReadOptionsOf(context.services.config), &reader, &text);
-  }
-  if (!value.has_value()) return context.reply.Error("ERR Bad data format");
+  reader.Byte(&type);  // there is one: a payload has a footer
+  auto value = rdb::ReadValue(type, rdb::ReadOptionsOf(context.services.config), &reader, &text);
+  if (!value.ok()) return context.reply.Error("ERR Bad data format");
   int64_t expiry_ms = keyspace::kNoExpiry;
   if (ttl != 0) {
     // Wraps around as Redis's does, into the past.
     expiry_ms = options.absolute_ttl ? ttl
                                      : static_cast<int64_t>(static_cast<uint64_t>(ttl) +
                                                             static_cast<uint64_t>(context.now_ms));
-    if (expiry_ms <= context.now_ms) {
+    if (context.db.IsPast(expiry_ms, context.now_ms)) {
       const bool deleted =
           options.replace && context.db.Delete(key, keyspace::kEvenIfExpired, Reclaim::kNow);
       if (context.effects != nullptr && deleted) context.effects->Replace({"DEL", key.text});

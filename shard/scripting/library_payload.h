@@ -1,11 +1,8 @@
 // Libraries as bytes, as FUNCTION DUMP and RDB files of version 10 have them.
 //
 //   payload := library* version crc64           the footer of DUMP: 2 and 8 bytes, little endian
-//   library := 0xf5 code                        Redis 7.0
-//            | 0xf6 name engine has-description [description] body
-//                                               its release candidates; has-description is a length
 //
-// Codes, names and bodies are strings of shard/persistence/rdb/format.h.
+// Libraries are those of shard/persistence/rdb/library_reader.h.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +45,6 @@ class LibraryPayloadReader {
   Expected<std::string> Next();
 
  private:
-  Expected<std::string> NextOfCandidate();
-
   std::string_view payload_;
   rdb::ByteReader reader_;
 };

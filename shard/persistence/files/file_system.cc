@@ -1,8 +1,28 @@
 #include "shard/persistence/files/file_system.h"
 
 #include <cerrno>
+#include <limits>
+#include <utility>
 
 namespace keyway::shard::persistence {
+namespace {
+
+class CopiedView final : public FileView {
+ public:
+  explicit CopiedView(std::string contents) : contents_(std::move(contents)) {}
+  std::string_view bytes() const override { return contents_; }
+
+ private:
+  const std::string contents_;
+};
+
+}  // namespace
+
+FileResult<std::unique_ptr<FileView>> FileSystem::Map(const std::string& path) {
+  FileResult<std::string> contents = ReadWhole(*this, path, std::numeric_limits<size_t>::max());
+  if (!contents.ok()) return contents.error();
+  return std::unique_ptr<FileView>(std::make_unique<CopiedView>(std::move(*contents)));
+}
 
 FileStatus WriteAll(File& file, std::string_view bytes, size_t* written) {
   size_t done = 0;

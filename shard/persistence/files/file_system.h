@@ -38,9 +38,21 @@ class File {
   virtual FileResult<size_t> Write(std::string_view bytes) = 0;
   // Contents and length are on the disk.
   virtual FileStatus Sync() = 0;
+  // Begins to bring to the disk what has been written, and waits for what the call before this began:
+  // so a large file that is written at once is never far behind. It is no Sync.
+  virtual FileStatus BeginSync() { return Sync(); }
   // Cuts the file off, so that the next Write continues there.
   virtual FileStatus Truncate(uint64_t size) = 0;
   virtual FileResult<uint64_t> Size() = 0;
+};
+
+// What a file held when it was mapped, for who reads it from its begin to its end.
+class FileView {
+ public:
+  virtual ~FileView() = default;
+  virtual std::string_view bytes() const = 0;
+  // The first `bytes` are not read again: their memory may go.
+  virtual void Forget(uint64_t /*bytes*/) {}
 };
 
 enum class OpenMode : uint8_t {
@@ -55,6 +67,10 @@ class FileSystem {
 
   // New files are readable by everyone, within the umask.
   virtual FileResult<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
+  // The whole file, without a copy of it where the system can do that. When the disk fails later,
+  // or somebody cuts the file off, nobody is there to return an error to: the process says so in
+  // its log and ends with code 1.
+  virtual FileResult<std::unique_ptr<FileView>> Map(const std::string& path);
   // Replaces `to`, if it exists, in one step.
   virtual FileStatus Rename(const std::string& from, const std::string& to) = 0;
   virtual FileStatus Remove(const std::string& path) = 0;

@@ -1,12 +1,17 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <system_error>
+#include <utility>
 
+#include "common/log/log.h"
 #include "shard/persistence/files/file_system.h"
 
 namespace keyway::shard::persistence {
@@ -49,6 +54,15 @@ class RealFile final : public File {
     return {};
   }
 
+  FileStatus BeginSync() override {
+    // From the first byte to the last. A file system that cannot do it says so with EINVAL or ESPIPE.
+    while (sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE) != 0) {
+      if (errno == EINVAL || errno == ESPIPE || errno == ENOSYS) return Sync();
+      if (errno != EINTR) return LastError();
+    }
+    return {};
+  }
+
   FileStatus Truncate(uint64_t size) override {
     if (ftruncate(fd_, static_cast<off_t>(size)) != 0) return LastError();
     if (lseek(fd_, static_cast<off_t>(size), SEEK_SET) < 0) return LastError();
@@ -63,6 +77,62 @@ class RealFile final : public File {
 
  private:
   const int fd_;
+};
+
+// A mapped file. One that cannot be read after all is a SIGBUS, where it is read: which is always
+// outside of the allocator and the log, so the handler may use both.
+class MappedView final : public FileView {
+ public:
+  MappedView(std::string path, char* begin, size_t size)
+      : path_(std::move(path)), begin_(begin), size_(size), outer_(newest_) {
+    newest_ = this;
+    struct sigaction action = {};
+    action.sa_sigaction = OnBusError;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGBUS, &action, &old_action_);
+  }
+  ~MappedView() override {
+    sigaction(SIGBUS, &old_action_, nullptr);
+    newest_ = outer_;
+    munmap(begin_, size_);
+  }
+
+  std::string_view bytes() const override { return {begin_, size_}; }
+
+  void Forget(uint64_t bytes) override {
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    const uint64_t end = std::min<uint64_t>(bytes, size_) / page * page;
+    if (end > forgotten_) madvise(begin_ + forgotten_, end - forgotten_, MADV_DONTNEED);
+    forgotten_ = std::max(forgotten_, end);
+  }
+
+ private:
+  static void OnBusError(int number, siginfo_t* info, void* /*context*/) {
+    const auto* address = static_cast<const char*>(info->si_addr);
+    for (const MappedView* view = newest_; view != nullptr; view = view->outer_) {
+      if (address < view->begin_ || address >= view->begin_ + view->size_) continue;
+      KEYWAY_WARNING() << "Fatal error: the file " << view->path_ << " cannot be read at offset "
+                       << address - view->begin_
+                       << ": the disk has failed, or somebody has cut the file off meanwhile.";
+      _exit(1);
+    }
+    // The instruction is tried again, and fails again.
+    signal(number, SIG_DFL);
+  }
+
+  static inline MappedView* newest_ = nullptr;
+
+  const std::string path_;
+  char* const begin_;
+  const size_t size_;
+  MappedView* const outer_;
+  struct sigaction old_action_;
+  uint64_t forgotten_ = 0;
+};
+
+class EmptyView final : public FileView {
+ public:
+  std::string_view bytes() const override { return {}; }
 };
 
 class RealFileSystem final : public FileSystem {
@@ -85,6 +155,24 @@ class RealFileSystem final : public FileSystem {
     return std::unique_ptr<File>(std::make_unique<RealFile>(fd));
   }
 
+  FileResult<std::unique_ptr<FileView>> Map(const std::string& path) override {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return LastError();
+    const RealFile file(fd);
+    struct stat status;
+    if (fstat(fd, &status) != 0) return LastError();
+    if (S_ISDIR(status.st_mode)) return FileError{EISDIR, "Is a directory"};
+    const auto size = static_cast<size_t>(status.st_size);
+    // What is no regular file has no size: a pipe.
+    if (!S_ISREG(status.st_mode)) return FileSystem::Map(path);
+    if (size == 0) return std::unique_ptr<FileView>(std::make_unique<EmptyView>());
+    void* begin = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (begin == MAP_FAILED) return LastError();
+    madvise(begin, size, MADV_SEQUENTIAL);
+    return std::unique_ptr<FileView>(
+        std::make_unique<MappedView>(path, static_cast<char*>(begin), size));
+  }
+
   FileStatus Rename(const std::string& from, const std::string& to) override {
     return Done(rename(from.c_str(), to.c_str()) == 0);
   }
@@ -96,7 +184,7 @@ class RealFileSystem final : public FileSystem {
     struct stat status;
     const int code = errno;
     if (code == EEXIST && stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
-    errno = code;
+    errno = code == EEXIST ? ENOTDIR : code;
     return LastError();
   }
 

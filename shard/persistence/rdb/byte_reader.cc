@@ -2,8 +2,9 @@
 
 #include <bit>
 #include <charconv>
-#include <cstdlib>
+#include <cstdio>
 #include <limits>
+#include <string>
 
 #include "shard/persistence/rdb/format.h"
 #include "shard/persistence/rdb/little_endian.h"
@@ -58,8 +59,9 @@ bool ByteReader::AnyLength(uint64_t* length) {
     *length = first & 0x3f;  // a mark of strings; elsewhere Redis takes it for this
   } else {
     if (first != kLengthMark32 && first != kLengthMark64) {
+      problem_ = "Unknown length encoding in rdbLoadLen()";
       *length = std::numeric_limits<uint64_t>::max();
-      return true;
+      return unknown_ == UnknownLength::kGreatest;
     }
     if (!Raw(first == kLengthMark32 ? 4 : 8, &more)) return false;
     *length = BigEndian(more);
@@ -80,14 +82,18 @@ bool ByteReader::String(Text* text) {
   std::string_view bytes;
   if (encoding == static_cast<int>(StringEncoding::kLzf)) {
     uint64_t compressed = 0;
-    if (!Length(&compressed) || !Length(&length) || !Raw(compressed, &bytes) ||
-        !LzfDecompress(bytes, length, &text->buffer)) {
+    if (!Length(&compressed) || !Length(&length) || !Raw(compressed, &bytes)) return false;
+    if (!LzfDecompress(bytes, length, &text->buffer)) {
+      problem_ = "Invalid LZF compressed string";
       return false;
     }
     text->bytes = text->buffer;
     return true;
   }
-  if (encoding > static_cast<int>(StringEncoding::kInt32)) return false;
+  if (encoding > static_cast<int>(StringEncoding::kInt32)) {
+    problem_ = "Unknown RDB string encoding type";
+    return false;
+  }
   if (!Raw(size_t{1} << encoding, &bytes)) return false;
   text->is_integer = true;
   text->integer = SignedInteger(bytes);
@@ -118,10 +124,8 @@ bool ByteReader::TextDouble(double* value) {
   }
   std::string_view bytes;
   if (!Raw(length, &bytes)) return false;
-  const std::string terminated(bytes);
-  char* end = nullptr;
-  *value = std::strtod(terminated.c_str(), &end);
-  return end != terminated.c_str();
+  // As Redis reads it, which stops where the text is no longer a number.
+  return std::sscanf(std::string(bytes).c_str(), "%lg", value) == 1;
 }
 
 bool ByteReader::Double(double* value) {

@@ -1,5 +1,6 @@
 // Reads the parts that values are made of from bytes in memory, which may be anything. Every method
-// returns false when there is not what it should read; after that nothing more should be read.
+// returns false when there is not what it should read; after that nothing more should be read, and
+// problem() says why.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +11,28 @@
 
 namespace keyway::shard::rdb {
 
+// What is wrong with bytes that end too early.
+inline constexpr char kEndOfFile[] = "Unexpected EOF reading RDB file";
+
 class ByteReader {
  public:
+  // What a mark that no length begins with is, for AnyLength: redis-server takes it for a number
+  // when it reads the payload of RESTORE, and ends when it reads a file.
+  enum class UnknownLength : uint8_t { kGreatest, kProblem };
+
   // `bytes` must outlive the reader.
-  explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
+  explicit ByteReader(std::string_view bytes, UnknownLength unknown = UnknownLength::kGreatest)
+      : rest_(bytes), unknown_(unknown) {}
 
   // What has not been read yet.
   std::string_view rest() const { return rest_; }
+  // As redis-server words it.
+  const char* problem() const { return problem_; }
 
   bool Byte(uint8_t* byte);
   bool Raw(size_t length, std::string_view* bytes);
   bool Length(uint64_t* length);
-  // The same, 2^64 - 1 included, which also stands for what is no length, as Redis reads numbers that
-  // it does not check.
+  // The same, 2^64 - 1 included, for numbers that Redis does not check.
   bool AnyLength(uint64_t* length);
   // What a string may be besides bytes.
   struct Text {
@@ -45,6 +55,8 @@ class ByteReader {
 
  private:
   std::string_view rest_;
+  const char* problem_ = kEndOfFile;
+  UnknownLength unknown_;
 };
 
 }  // namespace keyway::shard::rdb

@@ -3,9 +3,10 @@
 //
 //   file     = "REDIS" version (4 digits) *part 0xff checksum
 //   part     = 0xfa | string name | string value              ; what the writer says about itself
-//            | 0xf5 | string code                             ; a library of functions
+//            | library                                        ; of functions: library_reader.h
 //            | 0xfe | length                                  ; the keys of this database follow
 //            | 0xfb | length keys | length expiries           ; how many they are
+//            | 0xf7 ...                                       ; data of a module: never read
 //            | [expiry] [use] type | string key | object
 //   expiry   = 0xfc | 8 bytes, ms since 1970 | 0xfd | 4 bytes, seconds
 //   use      = 0xf8 | length, seconds idle | 0xf9 | byte, the counter of LFU
@@ -18,11 +19,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "shard/persistence/rdb/library_reader.h"
+
 namespace keyway::shard::rdb {
 
 enum class PartMark : uint8_t {
-  kLibrary = 0xf5,
-  kLibraryOfCandidate = 0xf6,  // of a release candidate of Redis 7.0
+  kLibrary = kLibraryMark,
+  kLibraryOfCandidate = kLibraryOfCandidateMark,
   kModuleAux = 0xf7,
   kIdle = 0xf8,
   kFrequency = 0xf9,

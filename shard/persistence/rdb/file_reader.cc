@@ -10,6 +10,7 @@
 #include "shard/persistence/rdb/crc64.h"
 #include "shard/persistence/rdb/file_format.h"
 #include "shard/persistence/rdb/format.h"
+#include "shard/persistence/rdb/library_reader.h"
 #include "shard/persistence/rdb/little_endian.h"
 
 namespace keyway::shard::rdb {
@@ -26,7 +27,10 @@ std::string Hex(uint64_t number) {
 class Reading {
  public:
   Reading(std::string_view bytes, const FileReadOptions& options, FileVisitor& visitor)
-      : bytes_(bytes), options_(options), visitor_(visitor), reader_(bytes) {}
+      : bytes_(bytes),
+        options_(options),
+        visitor_(visitor),
+        reader_(bytes, ByteReader::UnknownLength::kProblem) {}
 
   Expected<uint64_t, FileReadError> Run() {
     std::optional<std::string> error = Header();
@@ -47,7 +51,7 @@ class Reading {
   // What is wrong, if anything.
   using Problem = std::optional<std::string>;
 
-  static Problem Cut() { return "the file ends, or makes no sense, within this part"; }
+  Problem Cut() const { return reader_.problem(); }
   static Problem ProblemOf(Status status) {
     if (status.ok()) return std::nullopt;
     return status.error().message;
@@ -57,10 +61,8 @@ class Reading {
   Problem Header() {
     std::string_view magic;
     std::string_view digits;
-    if (!reader_.Raw(kMagic.size(), &magic) || magic != kMagic ||
-        !reader_.Raw(kVersionDigits, &digits)) {
-      return "Wrong signature trying to load DB from file";
-    }
+    if (!reader_.Raw(kMagic.size(), &magic) || !reader_.Raw(kVersionDigits, &digits)) return Cut();
+    if (magic != kMagic) return "Wrong signature trying to load DB from file";
     std::from_chars(digits.data(), digits.data() + digits.size(), version_);
     if (version_ >= 1 && version_ <= kVersion) return std::nullopt;
     return "Can't handle RDB format version " + std::to_string(version_);
@@ -70,16 +72,16 @@ class Reading {
     uint8_t byte = 0;
     if (!reader_.Byte(&byte)) return Cut();
     uint64_t number = 0;
+    int64_t number_of_ms = 0;
     switch (static_cast<PartMark>(byte)) {
       case PartMark::kExpiryMillis:
-        if (!reader_.Millis(&entry_.expiry_ms)) return Cut();
-        entry_.expiry_ms = std::max<int64_t>(entry_.expiry_ms, 0);  // long ago
+        if (!reader_.Millis(&number_of_ms)) return Cut();
+        SetExpiry(number_of_ms);
         return std::nullopt;
       case PartMark::kExpirySeconds: {
         std::string_view seconds;
         if (!reader_.Raw(sizeof(uint32_t), &seconds)) return Cut();
-        entry_.expiry_ms =
-            std::max<int64_t>(static_cast<int32_t>(LittleEndian(seconds)), 0) * 1000;
+        SetExpiry(int64_t{static_cast<int32_t>(LittleEndian(seconds))} * 1000);
         return std::nullopt;
       }
       case PartMark::kIdle:
@@ -105,11 +107,10 @@ class Reading {
         return std::nullopt;
       }
       case PartMark::kLibrary:
-        return reader_.String(&name_) ? ProblemOf(visitor_.Library(name_.bytes)) : Cut();
       case PartMark::kLibraryOfCandidate:
-        return "a function as release candidates of Redis 7.0 wrote it";
+        return Library(byte);
       case PartMark::kModuleAux:
-        return "data of a module, and there are no modules";
+        return ModuleAux();
       case PartMark::kEnd:
         ended_ = true;
         return std::nullopt;
@@ -117,12 +118,45 @@ class Reading {
     return Key(byte);
   }
 
+  void SetExpiry(int64_t ms) {
+    // All that is before 1970 is long ago, but for the one number that means none.
+    entry_.expiry_ms = ms == keyspace::kNoExpiry ? ms : std::max<int64_t>(ms, 0);
+  }
+
+  Problem Library(uint8_t mark) {
+    const auto code = ReadLibrary(mark, &reader_);
+    Problem problem = code.ok() ? ProblemOf(visitor_.Library(*code)) : code.error().message;
+    if (!problem.has_value()) return std::nullopt;
+    // FUNCTION LOAD's error begins with a code.
+    constexpr std::string_view kCode = "ERR ";
+    if (problem->starts_with(kCode)) problem->erase(0, kCode.size());
+    return "Failed loading library, " + *problem;
+  }
+
+  Problem ModuleAux() {
+    constexpr uint64_t kUnsignedMark = 2;
+    uint64_t id = 0;
+    uint64_t when_mark = 0;
+    uint64_t when = 0;
+    if (!reader_.Length(&id) || !reader_.Length(&when_mark) || !reader_.Length(&when)) {
+      return Cut();
+    }
+    if (when_mark != kUnsignedMark) return "bad when_opcode";
+    return "The RDB file contains AUX module data I can't load: no matching module '" +
+           ModuleTypeName(id) + "'";
+  }
+
   Problem Key(uint8_t type) {
     if (!reader_.String(&name_)) return Cut();
+    visitor_.NextKey(name_.bytes);
     auto value = ReadValue(type, options_.values, &reader_, &text_);
-    if (!value.has_value()) {
-      return "no value of type " + std::to_string(type) + " can be read for key '" +
-             std::string(name_.bytes.substr(0, 128)) + "'";
+    if (!value.ok()) {
+      if (value.error().is_empty) {
+        visitor_.EmptyKey(name_.bytes);
+        entry_ = {};
+        return std::nullopt;
+      }
+      return value.error().message + " (key '" + std::string(name_.bytes.substr(0, 128)) + "')";
     }
     Status taken = visitor_.Key({.key = name_.bytes,
                                  .value = std::move(*value),

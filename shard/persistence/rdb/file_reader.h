@@ -37,13 +37,18 @@ class FileVisitor {
   virtual Status Database(uint64_t index) = 0;
   // How many there are about to be.
   virtual void Resize(uint64_t /*keys*/, uint64_t /*expires*/) {}
+  // The name of the next key, before its value is read; it stays where it is until Key.
+  virtual void NextKey(std::string_view /*key*/) {}
   virtual Status Key(KeyEntry entry) = 0;
+  // A key whose collection has no elements, as versions of Redis with a bug wrote it: there is no
+  // such key.
+  virtual void EmptyKey(std::string_view /*key*/) {}
   // Now and then, for the progress: how many bytes have been read.
   virtual void Progress(uint64_t /*bytes*/) {}
 };
 
 struct FileReadError {
-  std::string message;
+  std::string message;  // what redis-server would log, where it would log something
   uint64_t offset = 0;  // of the part that cannot be read
 };
 

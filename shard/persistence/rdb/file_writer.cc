@@ -9,7 +9,7 @@
 namespace keyway::shard::rdb {
 namespace {
 
-constexpr size_t kBufferBytes = 256 * 1024;
+constexpr size_t kBesideStrings = 1024;  // what may come between two looks at the buffer
 
 constexpr uint8_t ByteOf(PartMark mark) {
   return static_cast<uint8_t>(mark);
@@ -18,7 +18,8 @@ constexpr uint8_t ByteOf(PartMark mark) {
 }  // namespace
 
 FileWriter::FileWriter(persistence::File& file, const FileWriteOptions& options)
-    : file_(file), options_(options), writer_({.compress = options.compress}, &buffer_) {
+    : file_(file), options_(options), writer_({.compress = options.compress}, &buffer_, this) {
+  buffer_.reserve(kBufferBytes + kBesideStrings);
   char version[kVersionDigits + 1];
   std::snprintf(version, sizeof(version), "%04d", kVersion);
   writer_.Raw(kMagic);
@@ -34,7 +35,6 @@ void FileWriter::Aux(std::string_view name, std::string_view value) {
 void FileWriter::Library(std::string_view code) {
   Mark(ByteOf(PartMark::kLibrary));
   writer_.String(code);
-  Flush();
 }
 
 void FileWriter::Database(int index, uint64_t keys, uint64_t expires) {
@@ -60,28 +60,32 @@ void FileWriter::Key(const keyspace::Record& record, const KeyUse& use) {
   Mark(static_cast<uint8_t>(ValueWriter::TypeOf(record)));
   writer_.String(record.key());
   writer_.Write(record);
-  if (buffer_.size() >= kBufferBytes) Flush();
 }
 
-void FileWriter::Flush() {
-  if (options_.checksum) crc_ = Crc64(crc_, buffer_);
-  if (status_.ok()) status_ = WriteAll(file_, buffer_);
-  written_ += buffer_.size();
-  if (buffer_.capacity() > 4 * kBufferBytes) {
-    std::string().swap(buffer_);  // a large value has gone by
-  } else {
-    buffer_.clear();
+void FileWriter::Drain() {
+  Take(buffer_);
+  buffer_.clear();
+}
+
+void FileWriter::Take(std::string_view bytes) {
+  // In pieces, so that each is still in the processor's cache when it is written.
+  while (!bytes.empty()) {
+    const std::string_view piece = bytes.substr(0, kBufferBytes);
+    bytes.remove_prefix(piece.size());
+    if (options_.checksum) crc_ = Crc64(crc_, piece);
+    if (status_.ok()) status_ = WriteAll(file_, piece);
+    written_ += piece.size();
+    if (options_.sync_every_bytes == 0 || written_ - synced_ < options_.sync_every_bytes) continue;
+    synced_ = written_;
+    if (status_.ok()) status_ = file_.BeginSync();
   }
-  if (options_.sync_every_bytes == 0 || written_ - synced_ < options_.sync_every_bytes) return;
-  synced_ = written_;
-  if (status_.ok()) status_ = file_.Sync();
 }
 
 persistence::FileStatus FileWriter::Finish() {
   Mark(ByteOf(PartMark::kEnd));
-  Flush();
+  Drain();
   AppendLittleEndian(crc_, kChecksumBytes, &buffer_);
-  Flush();
+  Drain();
   return status_;
 }
 

@@ -13,11 +13,14 @@
 
 namespace keyway::shard::rdb {
 
+// Of sync_every_bytes, for who wants it: as Redis has it.
+inline constexpr uint64_t kIncrementalSyncBytes = 4 * 1024 * 1024;
+
 struct FileWriteOptions {
   bool compress = true;  // rdbcompression
   bool checksum = true;  // rdbchecksum
-  // Syncs whenever so many bytes have been written, so that the disk gets no large heap at once
-  // (rdb-save-incremental-fsync). 0: never.
+  // Begins to sync whenever so many bytes have been written, so that the disk gets no large heap at
+  // once (rdb-save-incremental-fsync). 0: never.
   uint64_t sync_every_bytes = 0;
 };
 
@@ -27,7 +30,7 @@ struct KeyUse {
   int frequency = -1;
 };
 
-class FileWriter {
+class FileWriter final : private WriteDrain {
  public:
   // `file` is empty and outlives the writer.
   FileWriter(persistence::File& file, const FileWriteOptions& options);
@@ -46,7 +49,8 @@ class FileWriter {
 
  private:
   void Mark(uint8_t mark) { writer_.Byte(mark); }
-  void Flush();
+  void Drain() override;
+  void Take(std::string_view bytes) override;
 
   persistence::File& file_;
   const FileWriteOptions options_;

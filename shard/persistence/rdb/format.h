@@ -34,6 +34,9 @@ enum class ValueType : uint8_t {
   kZset = 3,
   kHash = 4,
   kZset2 = 5,
+  // Never read: there are no modules.
+  kModule = 6,
+  kModule2 = 7,
   kHashZipmap = 9,
   kListZiplist = 10,
   kSetIntset = 11,

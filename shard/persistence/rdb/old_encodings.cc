@@ -99,7 +99,7 @@ bool TakeZiplistEntry(Cursor* cursor, Listpack* pack) {
   } else if (encoding >> 6 == 1) {
     if (!cursor->Bytes(1, &more)) return false;
     length = (encoding & 0x3fu) << 8 | static_cast<uint8_t>(more[0]);
-  } else if (encoding == 0x80) {
+  } else if (encoding >> 6 == 2) {
     if (!cursor->Bytes(4, &more)) return false;
     for (char byte : more) length = length << 8 | static_cast<uint8_t>(byte);
   } else {
@@ -120,7 +120,7 @@ std::optional<Listpack> ReadZiplist(std::string_view bytes) {
   uint64_t count = 0;
   if (bytes.size() < kZiplistHeader + 1 || static_cast<uint8_t>(bytes.back()) != kEnd ||
       !cursor.Number(4, &total) || !cursor.Number(4, &last_offset) || !cursor.Number(2, &count) ||
-      total != bytes.size()) {
+      total != bytes.size() || last_offset > bytes.size() - 1) {
     return std::nullopt;
   }
   Listpack pack(bytes.size());
@@ -138,7 +138,9 @@ std::optional<Listpack> ReadZiplist(std::string_view bytes) {
     previous_bytes = cursor.at() - start;
     ++entries;
   }
-  if (cursor.at() != bytes.size() - 1 || last_offset != previous) return std::nullopt;
+  if (cursor.at() != bytes.size() - 1 || (entries > 0 && last_offset != previous)) {
+    return std::nullopt;
+  }
   if (count != 0xffff && count != entries) return std::nullopt;
   return pack;
 }
@@ -167,8 +169,10 @@ std::optional<Listpack> ReadZipmap(std::string_view bytes) {
     pack.Append(value);
     ++entries;
   }
-  // The mark is the last byte.
-  if (cursor.left() != 1 || (count < kBigZipmap && count != entries)) return std::nullopt;
+  // The mark is the last byte, and an empty zipmap was never written.
+  if (cursor.left() != 1 || entries == 0 || (count != kBigZipmap && count != entries)) {
+    return std::nullopt;
+  }
   return pack;
 }
 

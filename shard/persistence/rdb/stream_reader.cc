@@ -30,102 +30,121 @@ int64_t EntriesReadUpTo(const Stream& stream, StreamId id) {
   return StreamGroup::kUnknown;
 }
 
-bool ReadNodes(ByteReader* reader, Text* text, Stream* stream) {
+// What is wrong; nullptr: nothing.
+using Problem = const char*;
+
+Problem ReadNodes(ByteReader* reader, Text* text, Stream* stream) {
   uint64_t nodes = 0;
-  if (!reader->Length(&nodes)) return false;
+  if (!reader->Length(&nodes)) return "Stream listpacks len loading failed.";
   for (; nodes > 0; --nodes) {
-    if (!reader->String(text) || text->bytes.size() != StreamId::kEncodedBytes) return false;
+    if (!reader->String(text)) {
+      return "Stream master ID loading failed: invalid encoding or I/O error.";
+    }
+    if (text->bytes.size() != StreamId::kEncodedBytes) {
+      return "Stream node key entry is not the size of a stream ID";
+    }
     const StreamId id = StreamId::Decode(reinterpret_cast<const uint8_t*>(text->bytes.data()));
-    if (!reader->String(text) || !StreamNodeView::IsValid(text->bytes)) return false;
-    if (!stream->AddNode(id, Listpack::Copy(text->bytes))) return false;
+    if (!reader->String(text)) return "Stream listpacks loading failed.";
+    if (!StreamNodeView::IsValid(text->bytes)) return "Stream listpack integrity check failed.";
+    if (!stream->AddNode(id, Listpack::Copy(text->bytes))) {
+      return "Listpack re-added with existing key";
+    }
   }
-  return true;
+  return nullptr;
 }
 
-bool ReadPending(ByteReader* reader, StreamGroup* group) {
+Problem ReadPending(ByteReader* reader, StreamGroup* group) {
   uint64_t count = 0;
-  if (!reader->Length(&count)) return false;
+  if (!reader->Length(&count)) return "Stream PEL size loading failed.";
   for (; count > 0; --count) {
     StreamId id;
     int64_t delivery_ms = 0;
     uint64_t deliveries = 0;
-    if (!reader->RawId(&id) || !reader->Millis(&delivery_ms) ||
-        !reader->AnyLength(&deliveries)) {
-      return false;
+    if (!reader->RawId(&id)) return "Stream PEL ID loading failed.";
+    if (!reader->Millis(&delivery_ms) || !reader->AnyLength(&deliveries)) {
+      return "Stream PEL NACK loading failed.";
     }
-    if (group->AddPending(id, delivery_ms, deliveries) == nullptr) return false;
+    if (group->AddPending(id, delivery_ms, deliveries) == nullptr) {
+      return "Duplicated global PEL entry loading stream consumer group";
+    }
   }
-  return true;
+  return nullptr;
 }
 
-bool ReadConsumer(ByteReader* reader, Text* text, StreamGroup* group) {
+Problem ReadConsumer(ByteReader* reader, Text* text, StreamGroup* group) {
   int64_t seen_ms = 0;
   uint64_t pending = 0;
-  if (!reader->String(text)) return false;
+  if (!reader->String(text)) return "Error reading the consumer name from Stream group.";
   const std::string name(text->bytes);
-  if (!reader->Millis(&seen_ms) || !reader->Length(&pending)) return false;
+  if (!reader->Millis(&seen_ms)) return "Stream short read reading seen time.";
+  if (!reader->Length(&pending)) return "Stream consumer PEL num loading failed.";
   StreamConsumer* consumer = group->AddConsumer(name, seen_ms);
-  if (consumer == nullptr) return false;
+  if (consumer == nullptr) return "Duplicate stream consumer detected";
   for (; pending > 0; --pending) {
     StreamId id;
-    if (!reader->RawId(&id)) return false;
+    if (!reader->RawId(&id)) return "Stream short read reading PEL ID.";
     StreamPending* entry = group->FindPending(id);
-    if (entry == nullptr || entry->consumer == consumer) return false;
+    if (entry == nullptr) return "Consumer entry not found in group global PEL";
+    if (entry->consumer == consumer) {
+      return "Duplicated consumer PEL entry loading a stream consumer group";
+    }
     group->Assign(*entry, *consumer);
   }
-  return true;
+  return nullptr;
 }
 
-bool ReadGroup(bool has_entries_read, ByteReader* reader, Text* text, Stream* stream) {
+Problem ReadGroup(bool has_entries_read, ByteReader* reader, Text* text, Stream* stream) {
   StreamId last_id;
-  if (!reader->String(text)) return false;
+  if (!reader->String(text)) return "Error reading the consumer group name from Stream";
   const std::string name(text->bytes);
-  if (!reader->Id(&last_id)) return false;
+  if (!reader->Id(&last_id)) return "Stream cgroup ID loading failed.";
   int64_t entries_read = 0;
   if (has_entries_read) {
     uint64_t read = 0;
-    if (!reader->AnyLength(&read)) return false;
+    if (!reader->AnyLength(&read)) return "Stream cgroup offset loading failed.";
     entries_read = static_cast<int64_t>(read);
   } else {
     entries_read = EntriesReadUpTo(*stream, last_id);
   }
   StreamGroup* group = stream->AddGroup(name);
-  if (group == nullptr) return false;
+  if (group == nullptr) return "Duplicated consumer group name";
   group->set_last_id(last_id);
   group->set_entries_read(entries_read);
   uint64_t consumers = 0;
-  if (!ReadPending(reader, group) || !reader->Length(&consumers)) return false;
+  if (Problem problem = ReadPending(reader, group)) return problem;
+  if (!reader->Length(&consumers)) return "Stream consumers num loading failed.";
   for (; consumers > 0; --consumers) {
-    if (!ReadConsumer(reader, text, group)) return false;
+    if (Problem problem = ReadConsumer(reader, text, group)) return problem;
   }
-  return group->EveryPendingIsAssigned();
+  return group->EveryPendingIsAssigned() ? nullptr : "NACK PEL entry without consumer";
 }
 
 }  // namespace
 
-std::unique_ptr<Stream> ReadStream(bool has_header_of_7, ByteReader* reader) {
+Expected<std::unique_ptr<Stream>> ReadStream(bool has_header_of_7, ByteReader* reader) {
   auto stream = std::make_unique<Stream>();
   Text text;
   Stream::Header header;
-  if (!ReadNodes(reader, &text, stream.get()) || !reader->AnyLength(&header.length) ||
-      !reader->Id(&header.last_id)) {
-    return nullptr;
-  }
+  if (Problem problem = ReadNodes(reader, &text, stream.get())) return Error{problem};
+  bool whole = reader->AnyLength(&header.length) && reader->Id(&header.last_id);
   if (has_header_of_7) {
-    if (!reader->Id(&header.first_id) || !reader->Id(&header.max_deleted_id) ||
-        !reader->AnyLength(&header.entries_added)) {
-      return nullptr;
-    }
+    whole = whole && reader->Id(&header.first_id) && reader->Id(&header.max_deleted_id) &&
+            reader->AnyLength(&header.entries_added);
   } else {
     header.entries_added = header.length;
     header.first_id = stream->FirstEntry().value_or(StreamId::Max());
   }
-  if (header.length != 0 && stream->nodes().empty()) return nullptr;
+  if (!whole) return Error{"Stream object metadata loading failed."};
+  if (header.length != 0 && stream->nodes().empty()) {
+    return Error{"Stream length inconsistent with rax entries"};
+  }
   stream->set_header(header);
   uint64_t groups = 0;
-  if (!reader->Length(&groups)) return nullptr;
+  if (!reader->Length(&groups)) return Error{"Stream cgroup count loading failed."};
   for (; groups > 0; --groups) {
-    if (!ReadGroup(has_header_of_7, reader, &text, stream.get())) return nullptr;
+    if (Problem problem = ReadGroup(has_header_of_7, reader, &text, stream.get())) {
+      return Error{problem};
+    }
   }
   return stream;
 }

@@ -12,12 +12,13 @@
 
 #include <memory>
 
+#include "common/base/expected.h"
 #include "shard/persistence/rdb/byte_reader.h"
 #include "shard/types/encodings/stream.h"
 
 namespace keyway::shard::rdb {
 
-// nullptr when there is none, or a corrupt one.
-std::unique_ptr<types::Stream> ReadStream(bool has_header_of_7, ByteReader* reader);
+// The error is redis-server's.
+Expected<std::unique_ptr<types::Stream>> ReadStream(bool has_header_of_7, ByteReader* reader);
 
 }  // namespace keyway::shard::rdb

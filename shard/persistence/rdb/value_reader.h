@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "common/base/expected.h"
 #include "shard/keyspace/value.h"
 #include "shard/persistence/rdb/byte_reader.h"
 #include "shard/types/encodings/quicklist.h"
@@ -24,10 +24,21 @@ struct ReadOptions {
   types::Quicklist::Options list;
 };
 
-// Reads the object of that type, which may be any number. nullopt when there is none. A short string
-// is a view into `reader`'s bytes or `text`, so both must live until the value is stored.
-std::optional<keyspace::Value> ReadValue(uint8_t type, const ReadOptions& options,
-                                         ByteReader* reader, ByteReader::Text* text);
+// Why there is no value.
+struct ValueError {
+  // It is a collection of no elements and nothing else is wrong: `reader` stands behind it. Redis
+  // had a bug that made such keys: redis-server skips them in files, and refuses them in RESTORE.
+  bool is_empty = false;
+  std::string message;  // as redis-server words it
+};
+
+// Reads the object of that type, which may be any number. A short string is a view into `reader`'s
+// bytes or `text`, so both must live until the value is stored.
+Expected<keyspace::Value, ValueError> ReadValue(uint8_t type, const ReadOptions& options,
+                                                ByteReader* reader, ByteReader::Text* text);
+
+// The name of the type of a module that wrote a value, or aux data.
+std::string ModuleTypeName(uint64_t id);
 
 // Whether DUMP's footer, version and checksum, is right. `check_crc`: false: any checksum will do.
 bool IsDumpPayload(std::string_view payload, bool check_crc = true);

@@ -8,7 +8,6 @@
 
 #include "shard/persistence/rdb/crc64.h"
 #include "shard/persistence/rdb/little_endian.h"
-#include "shard/persistence/rdb/lzf.h"
 #include "shard/types/encodings/field_table.h"
 #include "shard/types/encodings/intset.h"
 #include "shard/types/encodings/listpack.h"
@@ -76,6 +75,15 @@ void ValueWriter::Length(uint64_t length) {
   }
 }
 
+void ValueWriter::RawDraining(std::string_view bytes) {
+  drain_->Drain();
+  if (bytes.size() < WriteDrain::kBufferBytes) {
+    out_->append(bytes);
+  } else {
+    drain_->Take(bytes);
+  }
+}
+
 bool ValueWriter::SmallInteger(int64_t integer) {
   StringEncoding encoding = StringEncoding::kInt32;
   if (integer >= INT8_MIN && integer <= INT8_MAX) {
@@ -85,6 +93,7 @@ bool ValueWriter::SmallInteger(int64_t integer) {
   } else if (integer < INT32_MIN || integer > INT32_MAX) {
     return false;
   }
+  if (IsFull(sizeof(int32_t) + 1)) drain_->Drain();
   Byte(static_cast<uint8_t>(kEncodedMark | static_cast<uint8_t>(encoding)));
   AppendLittleEndian(static_cast<uint64_t>(integer), size_t{1} << static_cast<int>(encoding), out_);
   return true;
@@ -106,11 +115,11 @@ void ValueWriter::String(std::string_view bytes) {
     return;
   }
   if (options_.compress && bytes.size() >= kMinCompressedBytes &&
-      LzfCompress(bytes, &compressed_)) {
+      lzf_.Compress(bytes)) {
     Byte(static_cast<uint8_t>(kEncodedMark | static_cast<uint8_t>(StringEncoding::kLzf)));
-    Length(compressed_.size());
+    Length(lzf_.size());
     Length(bytes.size());
-    Raw(compressed_);
+    lzf_.ForEachPiece([this](std::string_view piece) { Raw(piece); });
     return;
   }
   Length(bytes.size());

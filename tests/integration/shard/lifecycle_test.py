@@ -153,6 +153,62 @@ class ListenTest(kt.TestCase):
             self.assertIn(b" addr=[::1]:", client.call("CLIENT", "INFO"))
 
 
+class LoadingTest(kt.TestCase):
+    def loads(self, shard):
+        try:
+            return shard.call("PING").startswith(b"-LOADING")
+        except OSError:
+            return False
+
+    def test_supervisor_is_told_when_it_is_ready(self):
+        path = os.path.join(self.temporary_folder(), "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+            supervisor.bind(path)
+            supervisor.settimeout(20)
+            os.environ["NOTIFY_SOCKET"] = path
+            self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
+            shard = self.start(kt.KeywayShard(supervised="systemd", save=["3600", "1"]))
+            self.assertIn(b"READY=1\n", supervisor.recv(1000))
+            with shard.client() as client:
+                client.pipeline([("SET", f"key:{i}", "x") for i in range(10_000)])
+            shard.stop()
+            self.assertEqual(supervisor.recv(1000), b"STOPPING=1\n")
+            self.assertEqual(supervisor.recv(1000), b"STATUS=Saving the final RDB snapshot\n")
+            shard.directives["key_load_delay"] = "2000"
+            shard.start(wait=False)
+            kt.wait_until(lambda: self.loads(shard), timeout=30, what="loading")
+            supervisor.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                supervisor.recv(1000)
+            self.assertTrue(self.loads(shard))
+            shard.call("CONFIG", "SET", "key-load-delay", "0")
+            supervisor.settimeout(20)
+            self.assertIn(b"READY=1\n", supervisor.recv(1000))
+            self.assertFalse(self.loads(shard))
+
+    def test_cluster_keeps_a_node_that_loads(self):
+        nodes = kt.start_cluster(self, kt.KeywayShard, cluster_node_timeout=1500)
+        slow, *others = nodes
+        name = slow.value("CLUSTER", "MYID")
+        with slow.client() as client:
+            client.pipeline([("SET", f"key:{i}", "x") for i in range(20_000)])  # a third of them are its own
+            keys = client.value("DBSIZE")
+            client.call("SAVE")
+        slow.kill()
+        slow.directives["key_load_delay"] = "1000"
+        slow.start(wait=False)
+        kt.wait_until(lambda: self.loads(slow), timeout=30, what="loading")
+        for _ in range(20):
+            for node in others:
+                line = next(line for line in node.value("CLUSTER", "NODES").splitlines() if line.startswith(name))
+                self.assertNotIn(b"fail", line)
+            time.sleep(0.1)
+        self.assertTrue(self.loads(slow))
+        slow.call("CONFIG", "SET", "key-load-delay", "0")
+        kt.wait_until(lambda: kt.cluster_is_whole(nodes), timeout=30, what="the cluster")
+        self.assertEqual(slow.value("DBSIZE"), keys)
+
+
 class LogTest(kt.TestCase):
     def test_reopened_on_signal(self):
         shard = kt.KeywayShard(logfile="shard.log", loglevel="verbose")

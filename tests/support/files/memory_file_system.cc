@@ -19,6 +19,7 @@ class MemoryFileSystem::OpenFile final : public File {
       : files_(files), node_(std::move(node)), writable_(writable) {}
 
   FileResult<size_t> Read(char* bytes, size_t size) override {
+    const Lock lock(files_.mutex_);
     if (auto error = files_.Enter(FileOperation::kRead)) return *error;
     const std::string& contents = node_->contents;
     const size_t from = std::min(read_, contents.size());
@@ -29,6 +30,7 @@ class MemoryFileSystem::OpenFile final : public File {
   }
 
   FileResult<size_t> Write(std::string_view bytes) override {
+    const Lock lock(files_.mutex_);
     if (auto error = files_.Enter(FileOperation::kWrite)) return *error;
     if (!writable_) return ErrorOf(EBADF);
     if (bytes.empty()) return size_t{0};
@@ -41,18 +43,24 @@ class MemoryFileSystem::OpenFile final : public File {
   }
 
   FileStatus Sync() override {
+    Lock lock(files_.mutex_);
+    files_.released_.wait(lock, [this] { return !files_.syncs_held_; });
     if (auto error = files_.Enter(FileOperation::kSync)) return *error;
     node_->synced = node_->contents;
     return {};
   }
 
   FileStatus Truncate(uint64_t size) override {
+    const Lock lock(files_.mutex_);
     if (auto error = files_.Enter(FileOperation::kTruncate)) return *error;
     node_->contents.resize(size);
     return {};
   }
 
-  FileResult<uint64_t> Size() override { return node_->contents.size(); }
+  FileResult<uint64_t> Size() override {
+    const Lock lock(files_.mutex_);
+    return node_->contents.size();
+  }
 
  private:
   MemoryFileSystem& files_;
@@ -65,16 +73,35 @@ MemoryFileSystem::MemoryFileSystem() = default;
 MemoryFileSystem::~MemoryFileSystem() = default;
 
 void MemoryFileSystem::Fail(FileOperation operation, int code, int skip, bool for_good) {
+  const Lock lock(mutex_);
   faults_[operation] = {code, skip, for_good};
 }
 
 void MemoryFileSystem::Heal() {
+  const Lock lock(mutex_);
   faults_.clear();
   room_ = UINT64_MAX;
   longest_write_ = 0;
 }
 
+void MemoryFileSystem::set_room(uint64_t bytes) {
+  const Lock lock(mutex_);
+  room_ = bytes;
+}
+
+void MemoryFileSystem::set_longest_write(size_t bytes) {
+  const Lock lock(mutex_);
+  longest_write_ = bytes;
+}
+
+void MemoryFileSystem::HoldSyncs(bool held) {
+  const Lock lock(mutex_);
+  syncs_held_ = held;
+  released_.notify_all();
+}
+
 void MemoryFileSystem::CutPower() {
+  const Lock lock(mutex_);
   entries_ = synced_entries_;
   // Who has the file open keeps the node that was there before.
   for (auto& [path, node] : entries_) {
@@ -83,18 +110,37 @@ void MemoryFileSystem::CutPower() {
   synced_entries_ = entries_;
 }
 
+void MemoryFileSystem::CutPower(Random& random) {
+  const Lock lock(mutex_);
+  if (random.Below(2) == 0) synced_entries_ = entries_;
+  std::set<Node*> seen;  // a node may have two names: an old and a new one
+  for (const auto& [path, node] : synced_entries_) {
+    if (!seen.insert(node.get()).second) continue;
+    if (node->contents.starts_with(node->synced)) {
+      const size_t more = node->contents.size() - node->synced.size();
+      node->synced = node->contents.substr(0, node->synced.size() + random.Below(more + 1));
+    } else if (random.Below(2) == 0) {
+      node->synced = node->contents;
+    }
+  }
+  CutPower();
+}
+
 std::optional<std::string> MemoryFileSystem::Contents(const std::string& path) const {
+  const Lock lock(mutex_);
   const auto found = entries_.find(path);
   if (found == entries_.end()) return std::nullopt;
   return found->second->contents;
 }
 
 void MemoryFileSystem::Put(const std::string& path, std::string_view contents) {
+  const Lock lock(mutex_);
   const std::string text(contents);
   entries_[path] = synced_entries_[path] = std::make_shared<Node>(Node{text, text});
 }
 
 uint64_t MemoryFileSystem::count(FileOperation operation) const {
+  const Lock lock(mutex_);
   const auto found = counts_.find(operation);
   return found == counts_.end() ? 0 : found->second;
 }
@@ -113,6 +159,7 @@ std::optional<FileError> MemoryFileSystem::Enter(FileOperation operation) {
 }
 
 FileResult<std::unique_ptr<File>> MemoryFileSystem::Open(const std::string& path, OpenMode mode) {
+  const Lock lock(mutex_);
   if (auto error = Enter(FileOperation::kOpen)) return *error;
   if (directories_.count(DirectoryOf(path)) == 0) return ErrorOf(ENOENT);
   if (directories_.count(path) != 0) return ErrorOf(EISDIR);
@@ -128,6 +175,7 @@ FileResult<std::unique_ptr<File>> MemoryFileSystem::Open(const std::string& path
 }
 
 FileStatus MemoryFileSystem::Rename(const std::string& from, const std::string& to) {
+  const Lock lock(mutex_);
   if (auto error = Enter(FileOperation::kRename)) return *error;
   const auto found = entries_.find(from);
   if (found == entries_.end()) return ErrorOf(ENOENT);
@@ -137,18 +185,21 @@ FileStatus MemoryFileSystem::Rename(const std::string& from, const std::string& 
 }
 
 FileStatus MemoryFileSystem::Remove(const std::string& path) {
+  const Lock lock(mutex_);
   if (auto error = Enter(FileOperation::kRemove)) return *error;
   if (entries_.erase(path) == 0) return ErrorOf(ENOENT);
   return {};
 }
 
 FileStatus MemoryFileSystem::MakeDirectory(const std::string& path) {
+  const Lock lock(mutex_);
   if (entries_.count(path) != 0) return ErrorOf(EEXIST);
   directories_.insert(path);
   return {};
 }
 
 FileStatus MemoryFileSystem::SyncDirectory(const std::string& path) {
+  const Lock lock(mutex_);
   if (auto error = Enter(FileOperation::kSync)) return *error;
   if (directories_.count(path) == 0) return ErrorOf(ENOENT);
   std::erase_if(synced_entries_,
@@ -160,6 +211,7 @@ FileStatus MemoryFileSystem::SyncDirectory(const std::string& path) {
 }
 
 FileResult<std::vector<std::string>> MemoryFileSystem::List(const std::string& path) {
+  const Lock lock(mutex_);
   if (directories_.count(path) == 0) return ErrorOf(ENOENT);
   std::vector<std::string> names;
   const auto add = [&](const std::string& entry) {
@@ -172,6 +224,7 @@ FileResult<std::vector<std::string>> MemoryFileSystem::List(const std::string& p
 }
 
 FileResult<bool> MemoryFileSystem::Exists(const std::string& path) {
+  const Lock lock(mutex_);
   return entries_.count(path) != 0 || directories_.count(path) != 0;
 }
 

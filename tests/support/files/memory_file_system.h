@@ -1,17 +1,20 @@
 // A disk in memory that fails when it is told to, and forgets what was not synced when its power is
-// cut. For one thread.
+// cut. For any number of threads.
 #pragma once
 
 #include <cerrno>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/base/random.h"
 #include "shard/persistence/files/file_system.h"
 
 namespace keyway::shard::persistence {
@@ -29,12 +32,17 @@ class MemoryFileSystem final : public FileSystem {
   // No operation fails any more; there is room again.
   void Heal();
   // From now on so many bytes can be written: the last Write is short, the next one fails (ENOSPC).
-  void set_room(uint64_t bytes) { room_ = bytes; }
+  void set_room(uint64_t bytes);
   // Writes take at most so many bytes each. 0: all.
-  void set_longest_write(size_t bytes) { longest_write_ = bytes; }
+  void set_longest_write(size_t bytes);
+  // While held, Sync of a file does not return.
+  void HoldSyncs(bool held);
   // Files hold what they held at their last Sync, directories what they did at SyncDirectory. Files
   // that are open stay so, and go nowhere.
   void CutPower();
+  // As disks really do it: files keep, besides, as much as they like of what was appended since, and
+  // a directory has either its old names or its new ones.
+  void CutPower(Random& random);
 
   // What is in a file; nullopt: there is none.
   std::optional<std::string> Contents(const std::string& path) const;
@@ -65,9 +73,14 @@ class MemoryFileSystem final : public FileSystem {
     bool for_good = false;
   };
 
-  // The error that is due, if any.
+  using Lock = std::unique_lock<std::recursive_mutex>;
+
+  // With the lock held: the error that is due, if any.
   std::optional<FileError> Enter(FileOperation operation);
 
+  mutable std::recursive_mutex mutex_;  // guards all of these
+  std::condition_variable_any released_;
+  bool syncs_held_ = false;
   Entries entries_;
   Entries synced_entries_;
   std::set<std::string> directories_ = {".", "/"};

@@ -137,12 +137,12 @@ def _redis_arguments(directives):
 
 
 class _RedisLike(Server):
-    """`directives` are redis.conf's, with '_' for '-': RedisServer(cluster_enabled="yes")."""
+    """`directives` are redis.conf's, with '_' for '-': RedisServer(cluster_enabled="yes"). Without `save` there are no save points."""
 
     def __init__(self, port=None, config_file=None, **directives):
         super().__init__(port)
         self.config_file = config_file
-        self.directives = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, **directives}
+        self.directives = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": "", **directives}
 
     def program(self):
         raise NotImplementedError
@@ -162,9 +162,6 @@ class _RedisLike(Server):
 
 class RedisServer(_RedisLike):
     """Debian's redis-server, the reference."""
-
-    def __init__(self, port=None, config_file=None, **directives):
-        super().__init__(port, config_file, **{"save": "", **directives})
 
     def program(self):
         return os.environ.get("REDIS_SERVER", "/usr/bin/redis-server")

@@ -36,12 +36,22 @@ void BehavesAsAFileSystem(FileSystem& files, const std::string& root) {
   auto file = Opened(files, path, OpenMode::kCreate);
   EXPECT_TRUE(WriteAll(*file, "hello ").ok());
   EXPECT_TRUE(WriteAll(*file, "").ok());
+  EXPECT_TRUE(file->BeginSync().ok());
   EXPECT_TRUE(WriteAll(*file, "world").ok());
+  EXPECT_TRUE(file->BeginSync().ok());
   EXPECT_TRUE(file->Sync().ok());
   EXPECT_EQ(*file->Size(), 11u);
   EXPECT_TRUE(*files.Exists(path));
   EXPECT_EQ(Read(files, path), "hello world");
   EXPECT_EQ(ReadWhole(files, path, 10).error().code, EFBIG);
+  {
+    const auto view = files.Map(path);
+    ASSERT_TRUE(view.ok());
+    (*view)->Forget(6);
+    EXPECT_EQ((*view)->bytes(), "hello world");
+  }
+  EXPECT_EQ(files.Map(root + "/none").error().code, ENOENT);
+  EXPECT_EQ(files.Map(root).error().code, EISDIR);
 
   EXPECT_TRUE(file->Truncate(5).ok());
   EXPECT_TRUE(WriteAll(*file, "!").ok());
@@ -51,6 +61,7 @@ void BehavesAsAFileSystem(FileSystem& files, const std::string& root) {
   EXPECT_EQ(Read(files, path), "hello!?");
   file = Opened(files, path, OpenMode::kCreate);
   EXPECT_EQ(Read(files, path), "");
+  EXPECT_EQ((*files.Map(path))->bytes(), "");
 
   EXPECT_TRUE(ReplaceFile(files, path, "new").ok());
   EXPECT_EQ(Read(files, path), "new");

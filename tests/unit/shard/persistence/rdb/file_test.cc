@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,9 @@
 #include "shard/keyspace/record.h"
 #include "shard/persistence/rdb/file_reader.h"
 #include "shard/persistence/rdb/file_writer.h"
+#include "shard/types/encodings/field_table.h"
+#include "shard/types/encodings/set_table.h"
+#include "shard/types/encodings/sorted_set.h"
 #include "tests/support/files/memory_file_system.h"
 
 namespace keyway::shard::rdb {
@@ -128,7 +132,7 @@ TEST(RdbFile, RefusesWhatMakesNoSense) {
   EXPECT_EQ(ErrorOf("REDIS0011\xff"), "0: Can't handle RDB format version 11");
   EXPECT_EQ(ErrorOf("REDISabcd\xff"), "0: Can't handle RDB format version 0");
   EXPECT_EQ(ErrorOf("REDIS0010\xfe\x10"s), "9: there is no such database");
-  EXPECT_EQ(ErrorOf("REDIS0010\x64\x01k\x01v"s), "9: no value of type 100 can be read for key 'k'");
+  EXPECT_EQ(ErrorOf("REDIS0010\x64\x01k\x01v"s), "9: Unknown RDB encoding type 100 (key 'k')");
   std::string changed = file;
   changed[30] ^= 1;
   EXPECT_NE(ErrorOf(changed).find("Wrong RDB checksum expected: ("), std::string::npos);
@@ -141,14 +145,91 @@ TEST(RdbFile, TellsOfADiskThatFails) {
     MemoryFileSystem files;
     files.Fail(operation, EIO, 1);
     const auto file = files.Open("file", OpenMode::kCreate);
-    FileWriter writer(**file, {.sync_every_bytes = 1});
-    writer.Library("one");
+    FileWriter writer(**file, {.compress = false, .sync_every_bytes = 1});
+    const std::string code(WriteDrain::kBufferBytes - 100, 'x');
+    writer.Library(code);
+    writer.Library(code);
     EXPECT_FALSE(writer.failed());
-    writer.Library("two");
+    writer.Library(code);
     EXPECT_TRUE(writer.failed());
-    writer.Library("three");
+    writer.Library(code);
     EXPECT_EQ(writer.Finish().error().code, EIO);
   }
+}
+
+// Notes how the file is written, and keeps it.
+class CountingFile final : public persistence::File {
+ public:
+  persistence::FileResult<size_t> Read(char*, size_t) override { return size_t{0}; }
+  persistence::FileResult<size_t> Write(std::string_view bytes) override {
+    longest_write = std::max(longest_write, bytes.size());
+    contents += bytes;
+    return bytes.size();
+  }
+  persistence::FileStatus Sync() override { return {}; }
+  persistence::FileStatus BeginSync() override {
+    synced.push_back(contents.size());
+    return {};
+  }
+  persistence::FileStatus Truncate(uint64_t) override { return {}; }
+  persistence::FileResult<uint64_t> Size() override { return uint64_t{contents.size()}; }
+
+  size_t longest_write = 0;
+  std::string contents;
+  std::vector<size_t> synced;
+};
+
+// Values much larger than the buffer, of each kind that is written in pieces.
+TEST(RdbFile, LargeValuesGoToTheDiskInPieces) {
+  using keyspace::Encoding;
+  using keyspace::Type;
+  std::vector<RecordPtr> records;
+  const auto add = [&](std::string_view key, Value value) {
+    records.emplace_back(Record::New(key, std::move(value), keyspace::kNoExpiry, 0));
+  };
+  std::string noise(3'000'000, '\0');
+  uint64_t state = 1;
+  for (char& byte : noise) byte = static_cast<char>((state = state * 6364136223846793005 + 1) >> 56);
+  add("noise", Value::Raw(keyspace::RawString::Copy(noise)));
+  add("zeros", Value::Raw(keyspace::RawString::Copy(std::string(20'000'000, '0'))));
+  auto integers = std::make_unique<types::SetTable>();
+  auto fields = std::make_unique<types::FieldTable>();
+  auto scores = std::make_unique<types::SortedSet>();
+  for (int i = 0; i < 100'000; ++i) {
+    const std::string text = std::to_string(i);
+    integers->Add(text);
+    fields->Set(text, "value of " + text);
+    scores->Insert(text, i);
+  }
+  add("integers", Value::Object(Type::kSet, Encoding::kHashtable, integers.release()));
+  add("fields", Value::Object(Type::kHash, Encoding::kHashtable, fields.release()));
+  add("scores", Value::Object(Type::kZset, Encoding::kSkiplist, scores.release()));
+
+  CountingFile file;
+  constexpr uint64_t kEvery = 1'000'000;
+  FileWriter writer(file, {.sync_every_bytes = kEvery});
+  std::vector<std::string> dumps;
+  for (const RecordPtr& record : records) {
+    writer.Key(*record, {});
+    dumps.push_back(DumpPayload(*record, {}));
+  }
+  ASSERT_TRUE(writer.Finish().ok());
+  EXPECT_EQ(writer.bytes(), file.contents.size());
+  EXPECT_LE(file.longest_write, WriteDrain::kBufferBytes + 1024);
+  ASSERT_FALSE(file.synced.empty());
+  for (size_t i = 1; i < file.synced.size(); ++i) {
+    EXPECT_GE(file.synced[i] - file.synced[i - 1], kEvery);
+    EXPECT_LE(file.synced[i] - file.synced[i - 1], kEvery + WriteDrain::kBufferBytes);
+  }
+  // In the file there is what DUMP gives in one piece, but for its footer of 10 bytes and the key.
+  for (const std::string& dump : dumps) {
+    EXPECT_NE(file.contents.find(std::string_view(dump).substr(1, dump.size() - 11)),
+              std::string::npos);
+  }
+  Listing listing;
+  const auto read = ReadFile(file.contents, {}, listing);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(listing.lines.size(), records.size());
 }
 
 TEST(RdbFile, BeginsAsOne) {

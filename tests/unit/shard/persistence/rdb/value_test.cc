@@ -38,7 +38,7 @@ RecordPtr Read(std::string_view payload, const ReadOptions& options = {}) {
   uint8_t type = 0;
   EXPECT_TRUE(reader.Byte(&type));
   auto value = ReadValue(type, options, &reader, &text);
-  return value.has_value() ? Make(std::move(*value)) : nullptr;
+  return value.ok() ? Make(std::move(*value)) : nullptr;
 }
 
 std::string Dump(const Record& record, bool compress = true) {
