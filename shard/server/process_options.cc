@@ -16,6 +16,15 @@ namespace {
 
 constexpr char kOomScoreFile[] = "/proc/self/oom_score_adj";
 constexpr int64_t kMostOomScore = 1000;
+// Places in oom-score-adj-values.
+constexpr size_t kOomScoreOfPrimary = 0;
+constexpr size_t kOomScoreOfChild = 2;
+
+bool WriteOomScore(int64_t score) {
+  std::ofstream file(kOomScoreFile);
+  file << std::clamp(score, -kMostOomScore, kMostOomScore) << std::flush;
+  return file.good();
+}
 
 bool ReadNumber(std::string_view* text, int* number) {
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), *number);
@@ -53,19 +62,34 @@ std::vector<int> ParseCpuList(std::string_view list) {
   return cpus;
 }
 
+bool RunOnCpus(std::string_view list) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : ParseCpuList(list)) CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+void ApplyOomScoreOfChild(const ShardConfig& config) {
+  if (config.oom_score_adj == OomScoreAdj::kNo) return;
+  const auto& values = config.oom_score_adj_values;
+  int64_t score = values[kOomScoreOfChild];
+  if (config.oom_score_adj == OomScoreAdj::kRelative) {
+    // To what the parent had before it added its own.
+    int64_t of_parent = 0;
+    std::ifstream(kOomScoreFile) >> of_parent;
+    score += of_parent - values[kOomScoreOfPrimary];
+  }
+  if (!WriteOomScore(score)) KEYWAY_WARNING() << "Unable to write oom_score_adj";
+}
+
 ProcessOptions::ProcessOptions(const ShardConfig& config) : config_(config) {
   std::ifstream(kOomScoreFile) >> oom_score_before_;
 }
 
 void ProcessOptions::Apply() {
   if (config_.disable_thp) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-  if (!config_.server_cpulist.empty()) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (const int cpu : ParseCpuList(config_.server_cpulist)) CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0) {
-      KEYWAY_WARNING() << "server_cpulist '" << config_.server_cpulist << "' could not be applied";
-    }
+  if (!config_.server_cpulist.empty() && !RunOnCpus(config_.server_cpulist)) {
+    KEYWAY_WARNING() << "server_cpulist '" << config_.server_cpulist << "' could not be applied";
   }
   // Their errors are in the log.
   [[maybe_unused]] const Status score = ApplyOomScore();
@@ -77,13 +101,10 @@ Status ProcessOptions::ApplyOomScore() {
   if (!on && !oom_score_changed_) return {};
   int64_t score = oom_score_before_;
   if (on) {
-    const int64_t wanted = config_.oom_score_adj_values[0];  // of a primary
+    const int64_t wanted = config_.oom_score_adj_values[kOomScoreOfPrimary];
     score = config_.oom_score_adj == OomScoreAdj::kRelative ? score + wanted : wanted;
-    score = std::clamp(score, -kMostOomScore, kMostOomScore);
   }
-  std::ofstream file(kOomScoreFile);
-  file << score << std::flush;
-  if (!file) {
+  if (!WriteOomScore(score)) {
     KEYWAY_WARNING() << "Unable to write oom_score_adj";
     return Error{"Failed to apply new oom_score_adj configuration, check server logs."};
   }

@@ -16,6 +16,11 @@ struct ShardConfig;
 // "0,2,5-9", "0-9:2": the CPUs of a list as taskset takes it, at most those below 1024. What cannot
 // be understood is left out.
 std::vector<int> ParseCpuList(std::string_view list);
+// The calling thread runs on these only, and so do those that it starts. Whether that was possible.
+bool RunOnCpus(std::string_view list);
+// In a forked child of a process with the `config`: what oom-score-adj-values has for such. What
+// cannot be done is logged.
+void ApplyOomScoreOfChild(const ShardConfig& config);
 
 class ProcessOptions {
  public:

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
 #include "common/base/allocated_bytes.h"
+#include "common/base/expected.h"
 #include "common/command/table.h"
 #include "shard/server/command_context.h"
 
@@ -30,6 +32,12 @@ class Scripts {
   virtual std::string_view BusyError() const = 0;
   // At the end of the process: the script that has stepped aside ends at its next step.
   virtual void Abort() = 0;
+
+  // Libraries of functions, for files: the code of each, by name; one more, with the error that
+  // FUNCTION LOAD would reply with (`replace`: one of that name is replaced); none any longer.
+  virtual void ForEachLibrary(const std::function<void(std::string_view code)>& visit) const = 0;
+  virtual Status LoadLibrary(std::string_view code, bool replace) = 0;
+  virtual void ClearLibraries() = 0;
 
   // For INFO and MEMORY STATS; bytes.
   struct Usage {
