@@ -73,6 +73,7 @@ class ShardCluster final : public Cluster {
   gossip::Engine& engine() override { return process_->engine(); }
   gossip::SlotKeys& keys() override { return keys_; }
   Status SaveConfig() override { return process_->SaveConfig(); }
+  void ClaimSlotsWithKeys() override { process_->ClaimSlotsWithKeys(); }
   void set_subscribers(Subscribers* subscribers) override {
     process_->set_subscribers(subscribers);
   }

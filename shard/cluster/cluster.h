@@ -88,6 +88,10 @@ class Cluster {
   // Writes nodes.conf now.
   virtual Status SaveConfig() = 0;
 
+  // The data set was loaded. A primary takes over slots that hold keys and have no owner; those that
+  // have another owner it imports, as Redis does.
+  virtual void ClaimSlotsWithKeys() = 0;
+
   // Outlives the cluster; nullptr: nobody listens.
   virtual void set_subscribers(Subscribers* subscribers) = 0;
   // Sends a published message to all other nodes, or, with `shard`, to those of this node's shard.

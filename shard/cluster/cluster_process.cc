@@ -111,6 +111,31 @@ Status ClusterProcess::SaveConfig() {
   return file_->Write(FormatNodesFile(engine_.table(), clock_));
 }
 
+void ClusterProcess::ClaimSlotsWithKeys() {
+  gossip::NodeTable& table = engine_.table();
+  if (table.myself().is_replica()) return;  // its data come from its primary
+  SlotSet free;
+  bool imports = false;
+  for (int slot = 0; slot < kSlotCount; ++slot) {
+    if (keys_.CountInSlot(static_cast<Slot>(slot)) == 0) continue;
+    gossip::Node* const owner = table.Owner(slot);
+    if (owner == &table.myself() || table.ImportingFrom(slot) != nullptr) continue;
+    if (owner == nullptr) {
+      KEYWAY_WARNING() << "I have keys for unassigned slot " << slot
+                       << ". Taking responsibility for it.";
+      free.set(static_cast<size_t>(slot));
+    } else {
+      KEYWAY_WARNING() << "I have keys for slot " << slot
+                       << ", but the slot is assigned to another node. Setting it to importing "
+                          "state.";
+      table.SetImportingFrom(slot, owner);
+      imports = true;
+    }
+  }
+  if (free.any()) engine_.AddSlots(free);
+  if (imports) engine_.pending().Save();
+}
+
 void ClusterProcess::Shutdown() {
   if (std::exchange(shut_down_, true)) return;
   timer_.Stop();

@@ -41,6 +41,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   gossip::Engine& engine() override { return engine_; }
   gossip::SlotKeys& keys() override { return keys_; }
   Status SaveConfig() override;
+  void ClaimSlotsWithKeys() override;
   void set_subscribers(Subscribers* subscribers) override { subscribers_ = subscribers; }
   void Publish(std::string_view channel, std::string_view message, bool shard) override {
     engine_.Publish(channel, message, shard);

@@ -77,6 +77,12 @@ bool ReadDatabase(CommandContext& context, std::string_view argument, int32_t* i
   return false;
 }
 
+int64_t MaxStringBytes(const CommandContext& context) {
+  constexpr int64_t kMaxReplayed = int64_t{4} << 30;  // a damaged file must not exhaust the memory
+  const int64_t limit = context.services.config.proto_max_bulk_len;
+  return context.replayed ? std::max(limit, kMaxReplayed) : limit;
+}
+
 bool CheckType(CommandContext& context, const keyspace::Record& record, keyspace::Type type) {
   if (record.type() == type) return true;
   context.reply.Error(kWrongType);

@@ -27,6 +27,10 @@ bool ReadDatabase(CommandContext& context, std::string_view argument, int32_t* i
 // Whether the databases but the first are out of reach, as in a plain Redis Cluster.
 bool HasOneDatabaseOnly(const CommandContext& context);
 
+// How long a string may become: proto-max-bulk-len, which may have been higher when a command was
+// executed that is replayed now.
+int64_t MaxStringBytes(const CommandContext& context);
+
 // Whether the record is of that type.
 bool CheckType(CommandContext& context, const keyspace::Record& record, keyspace::Type type);
 bool CheckString(CommandContext& context, const keyspace::Record& record);

@@ -33,7 +33,7 @@ bool ReadBitOffset(CommandContext& context, std::string_view argument, uint8_t b
   bool right = types::ParseInteger(argument.substr(is_multiple ? 1 : 0), &value);
   // Wraps around as Redis's does.
   if (right && is_multiple) value = static_cast<int64_t>(static_cast<uint64_t>(value) * bits);
-  right = right && value >= 0 && value / 8 < context.services.config.proto_max_bulk_len;
+  right = right && value >= 0 && value / 8 < MaxStringBytes(context);
   if (!right) context.reply.Error("ERR bit offset is not an integer or out of range");
   *offset = static_cast<uint64_t>(value);
   return right;

@@ -80,7 +80,7 @@ void SetExpiry(CommandContext& context, bool in_seconds, bool from_now) {
   if (record == nullptr || !Applies(options, *record, expiry_ms)) {
     return context.reply.Integer(0);
   }
-  if (expiry_ms <= context.now_ms) {
+  if (context.db.IsPast(expiry_ms, context.now_ms)) {
     const bool lazily = context.services.config.lazyfree_lazy_expire;
     context.db.Delete(key, context.now_ms, lazily ? Reclaim::kLater : Reclaim::kNow);
     if (context.effects != nullptr) context.effects->Replace({DeletionName(lazily), key.text});

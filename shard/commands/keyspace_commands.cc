@@ -8,6 +8,7 @@
 #include "shard/keyspace/database.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/effects.h"
+#include "shard/server/persistence.h"
 
 namespace keyway::shard::commands {
 
@@ -92,6 +93,7 @@ void Flushall(CommandContext& context) {
   Reclaim reclaim;
   if (!ReadReclaim(context, &reclaim)) return;
   context.services.keyspace.FlushAll(reclaim == Reclaim::kLater);
+  if (context.services.persistence != nullptr) context.services.persistence->AfterFlushAll();
   if (context.effects != nullptr) context.effects->Force(kEffectAll);
   context.reply.Ok();
 }

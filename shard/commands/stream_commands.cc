@@ -99,7 +99,9 @@ bool FinishTrimming(CommandContext& context, bool is_add, AddOrTrim* options) {
     error = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
   } else if (!is_add && !options->strategy.has_value()) {
     error = "ERR syntax error, XTRIM must be called with a trimming strategy";
-  } else if (options->limit.has_value() && !options->trimming.whole_nodes_only) {
+  } else if (options->limit.has_value() && !options->trimming.whole_nodes_only &&
+             !context.replayed) {
+    // An effect says exactly what was trimmed, with the LIMIT left beside it.
     error = "ERR syntax error, LIMIT cannot be used without the special ~ option";
   }
   if (!error.empty()) {
@@ -108,6 +110,7 @@ bool FinishTrimming(CommandContext& context, bool is_add, AddOrTrim* options) {
   }
   if (options->trimming.whole_nodes_only) {
     int64_t limit = kDefaultLimit;
+    if (context.replayed) options->limit = 0;
     const int64_t node_entries = context.services.config.stream_node_max_entries;
     if (options->limit.has_value()) {
       limit = *options->limit;

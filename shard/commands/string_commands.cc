@@ -198,7 +198,7 @@ void Getex(CommandContext& context) {
     return;
   }
   context.reply.Bulk(StringBytes(*record).view());
-  if (options.expiry.has_value() && expiry_ms <= context.now_ms) {
+  if (options.expiry.has_value() && context.db.IsPast(expiry_ms, context.now_ms)) {
     const bool lazily = context.services.config.lazyfree_lazy_expire;
     context.db.Delete(key, context.now_ms,
                       lazily ? keyspace::Reclaim::kLater : keyspace::Reclaim::kNow);
@@ -216,8 +216,7 @@ void Getex(CommandContext& context) {
 
 void Append(CommandContext& context) {
   const auto length = types::Append(context.db, Key(context.args[1]), context.args[2],
-                                    static_cast<size_t>(context.services.config.proto_max_bulk_len),
-                                    context.now_ms);
+                                    static_cast<size_t>(MaxStringBytes(context)), context.now_ms);
   if (!length.ok()) return ReplyError(context, length.error());
   context.reply.Integer(static_cast<int64_t>(*length));
 }
@@ -235,7 +234,7 @@ void Setrange(CommandContext& context) {
   if (offset < 0) return context.reply.Error("ERR offset is out of range");
   const auto length = types::SetRange(
       context.db, Key(context.args[1]), static_cast<size_t>(offset), context.args[3],
-      static_cast<size_t>(context.services.config.proto_max_bulk_len), context.now_ms);
+      static_cast<size_t>(MaxStringBytes(context)), context.now_ms);
   if (!length.ok()) return ReplyError(context, length.error());
   context.reply.Integer(static_cast<int64_t>(*length));
 }

@@ -49,6 +49,7 @@ class ClientEviction;  // shard/server/client_eviction.h: maxmemory-clients
 class LongCall;        // shard/server/long_call.h: commands that step aside
 class Scripts;         // shard/server/scripts.h: EVAL, FCALL
 class Effects;         // shard/server/effects.h: the stream that replicas and the AOF read
+class Persistence;     // shard/server/persistence.h: RDB, AOF
 class CallEffects;     // shard/server/effects.h: what a call adds to it
 
 // The parts of a running shard, for handlers that need more than keys and a reply. References live
@@ -78,6 +79,7 @@ struct Services {
   LongCall* long_call = nullptr;
   Scripts* scripts = nullptr;
   Effects* effects = nullptr;
+  Persistence* persistence = nullptr;
 };
 
 struct CommandContext {
@@ -96,6 +98,9 @@ struct CommandContext {
   const CommandContext* script = nullptr;
   // Set by Blocking::Block: there is no reply yet.
   bool waits = false;
+  // The command has been executed before, elsewhere or earlier (a file is being loaded): what has
+  // happened is not refused because of a limit.
+  bool replayed = false;
   // How to say that the call has other effects than the request; nullptr: nobody wants to know.
   CallEffects* effects = nullptr;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <utility>
 
 #include "common/config/split_words.h"
@@ -130,7 +131,7 @@ std::string AofManifest::Print() const {
 const AofPart& AofManifest::SetNewBase(std::string_view prefix, bool rdb) {
   if (base_.has_value()) {
     base_->kind = AofPartKind::kHistory;
-    history_.push_back(std::move(*base_));
+    history_.insert(history_.begin(), std::move(*base_));
   }
   ++base_sequence_;
   base_ = AofPart{PartName(prefix, base_sequence_, rdb ? ".base.rdb" : ".base.aof"), base_sequence_,
@@ -152,9 +153,10 @@ const AofPart& AofManifest::AddIncremental(std::string_view prefix) {
 
 void AofManifest::RetireIncremental(size_t keep) {
   while (incremental_.size() > keep) {
-    incremental_.front().kind = AofPartKind::kHistory;
-    history_.push_back(std::move(incremental_.front()));
-    incremental_.erase(incremental_.begin());
+    AofPart& last = incremental_[incremental_.size() - keep - 1];
+    last.kind = AofPartKind::kHistory;
+    history_.insert(history_.begin(), std::move(last));
+    incremental_.erase(incremental_.end() - static_cast<std::ptrdiff_t>(keep) - 1);
   }
 }
 

@@ -59,7 +59,8 @@ class AofManifest {
   void AdoptBase(std::string name);
   // Commands are written to this one from now on.
   const AofPart& AddIncremental(std::string_view prefix);
-  // All incremental files but the last `keep` are in the base now: they become history.
+  // All incremental files but the last `keep` are in the base now: they become history. What becomes
+  // history comes before what is, as in Redis.
   void RetireIncremental(size_t keep);
   // History has been removed from the disk.
   void ForgetHistory() { history_.clear(); }

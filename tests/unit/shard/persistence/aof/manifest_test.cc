@@ -21,12 +21,15 @@ TEST(AofManifestTest, ReadsWhatItPrints) {
   manifest.AddIncremental("appendonly.aof");
   manifest.AddIncremental("appendonly.aof");
   manifest.SetNewBase("appendonly.aof", false);
+  manifest.AddIncremental("appendonly.aof");
   manifest.RetireIncremental(1);
+  // The newest history comes first.
   EXPECT_EQ(manifest.Print(),
             "file appendonly.aof.2.base.aof seq 2 type b\n"
-            "file appendonly.aof.1.base.rdb seq 1 type h\n"
             "file appendonly.aof.1.incr.aof seq 1 type h\n"
-            "file appendonly.aof.2.incr.aof seq 2 type i\n");
+            "file appendonly.aof.2.incr.aof seq 2 type h\n"
+            "file appendonly.aof.1.base.rdb seq 1 type h\n"
+            "file appendonly.aof.3.incr.aof seq 3 type i\n");
   const auto read = AofManifest::Parse(manifest.Print());
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(*read, manifest);
