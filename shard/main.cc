@@ -158,6 +158,11 @@ int Main(int argc, char** argv) {
   Server server(config, registry, handlers, executable);
   server.set_supervisor(SupervisorName(supervisor));
   server.set_arguments(std::move(arguments));
+  server.set_on_end([&pid_file] {
+    if (pid_file.path().empty()) return;
+    KEYWAY_NOTICE() << "Removing the pid file.";
+    pid_file.Remove();
+  });
   if (const Status started = server.Start(); !started.ok()) {
     KEYWAY_WARNING() << started.error().message;
     return 1;
@@ -167,9 +172,7 @@ int Main(int argc, char** argv) {
         NotifySupervisor(supervisor, "STATUS=Ready to accept connections\nREADY=1\n");
     if (!told.ok()) KEYWAY_WARNING() << told.error().message;
   }
-  const int code = server.Run();
-  if (!pid_file.path().empty()) KEYWAY_NOTICE() << "Removing the pid file.";
-  return code;
+  return server.Run();
 }
 
 }  // namespace

@@ -235,7 +235,7 @@ void MemoryStats(CommandContext& context) {
   number("clients.slaves", 0);
   number("clients.normal", memory.clients_normal);
   number("cluster.links", memory.cluster_links);
-  number("aof.buffer", 0);
+  number("aof.buffer", memory.aof_buffer);
   number("lua.caches", memory.scripts.scripts_bytes);
   number("functions.caches", memory.scripts.functions_bytes);
   for (const MemoryOverview::DatabaseTables& tables : memory.tables) {

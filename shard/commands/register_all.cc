@@ -11,6 +11,7 @@
 #include "shard/commands/hash_commands.h"
 #include "shard/commands/hyperloglog_commands.h"
 #include "shard/commands/list_commands.h"
+#include "shard/commands/persistence_commands.h"
 #include "shard/commands/pubsub_commands.h"
 #include "shard/commands/register_keyspace_commands.h"
 #include "shard/commands/script_commands.h"
@@ -44,6 +45,7 @@ void RegisterAll(HandlerTable& handlers) {
   RegisterPubSub(handlers);
   RegisterClient(handlers);
   RegisterServer(handlers);
+  RegisterPersistence(handlers);
   RegisterIntrospection(handlers);
   cluster::RegisterCluster(handlers);
 }

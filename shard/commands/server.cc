@@ -45,26 +45,26 @@ void Command(CommandContext& context) {
 }
 
 void Shutdown(CommandContext& context) {
-  bool save = false;
-  bool nosave = false;
+  Lifecycle::ShutdownOptions options;
   bool abort = false;
-  bool other = false;
   for (std::string_view word : context.args.subspan(1)) {
     if (Is(word, "save")) {
-      save = true;
+      options.save = true;
     } else if (Is(word, "nosave")) {
-      nosave = true;
+      options.nosave = true;
     } else if (Is(word, "abort")) {
       abort = true;
-    } else if (Is(word, "now") || Is(word, "force")) {
-      // Nothing is waited for and nothing can fail while there is nothing to save.
-      other = true;
+    } else if (Is(word, "now")) {
+      options.now = true;
+    } else if (Is(word, "force")) {
+      options.force = true;
     } else {
       context.reply.Error(kSyntaxError);
       return;
     }
   }
-  if ((abort && (save || nosave || other)) || (save && nosave)) {
+  const bool any = options.save || options.nosave || options.now || options.force;
+  if ((abort && any) || (options.save && options.nosave)) {
     context.reply.Error(kSyntaxError);
     return;
   }
@@ -78,13 +78,16 @@ void Shutdown(CommandContext& context) {
     return;
   }
   const Scripts* scripts = context.services.scripts;
-  if (!nosave && scripts != nullptr && scripts->busy()) {
+  if (!options.nosave && scripts != nullptr && scripts->busy()) {
     context.reply.Error(scripts->BusyError());
+    return;
+  }
+  if (!context.services.lifecycle.Shutdown(options)) {
+    context.reply.Error("ERR Errors trying to SHUTDOWN. Check logs.");
     return;
   }
   // The closed connection is the answer.
   context.client.CloseAfterReply();
-  context.services.lifecycle.RequestShutdown("User requested shutdown...");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/eviction.h"
+#include "shard/server/persistence.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard::commands {
@@ -53,6 +54,8 @@ void Set(CommandContext& context) {
   for (size_t i = 0; i < words.size(); i += 2) pairs.emplace_back(words[i], words[i + 1]);
   config::SetOptions options;
   options.allow_protected = MaySetProtected(context);
+  options.loading =
+      context.services.persistence != nullptr && context.services.persistence->loading();
   if (const Status status = context.services.registry.Set(pairs, options); !status.ok()) {
     context.reply.Error(status.error().message);
     return;
@@ -78,6 +81,7 @@ void ResetStat(CommandContext& context) {
   counters.writes_before_reset = services.loop.writes();
   services.stats.Reset();
   services.keyspace.ResetStats();
+  if (services.persistence != nullptr) services.persistence->ResetStats();
   if (services.eviction != nullptr) services.eviction->ResetStats();
   if (services.client_eviction != nullptr) services.client_eviction->ResetStats();
   context.reply.Ok();

@@ -28,6 +28,7 @@
 #include "shard/server/effects.h"
 #include "shard/server/lifecycle.h"
 #include "shard/server/memory_usage.h"
+#include "shard/server/persistence.h"
 #include "shard/types/string.h"
 
 namespace keyway::shard::commands {
@@ -195,22 +196,32 @@ void OutOfMemory(CommandContext&) {
   Crash("Guru Meditation: Out Of Memory, called by DEBUG OOM");
 }
 
+// Writes down all that the next process needs. If not, the reason is in the log.
+bool EndsGracefully(Services& services) {
+  if (!services.registry.file().empty()) {
+    if (const Status written = services.registry.Rewrite(); !written.ok()) {
+      KEYWAY_WARNING() << "Can't restart: configuration rewrite process failed: "
+                       << written.error().message;
+      return false;
+    }
+  }
+  if (services.lifecycle.Shutdown({.now = true})) return true;
+  KEYWAY_WARNING() << "Can't restart: error preparing for shutdown";
+  return false;
+}
+
 void Restart(CommandContext& context, bool graceful) {
   int64_t delay_ms = 0;
-  if (context.args.size() == 3 && (!ParseNumber(context.args[2], &delay_ms) || delay_ms < 0)) {
+  if (context.args.size() >= 3 && !ParseNumber(context.args[2], &delay_ms)) {
     context.reply.Error(kNotAnInteger);
     return;
   }
-  if (graceful) {
-    if (const Status written = context.services.registry.Rewrite(); !written.ok()) {
-      KEYWAY_WARNING() << "Can't restart: " << written.error().message;
-      context.reply.Error("ERR failed to restart the server. Check server logs.");
-      return;
-    }
+  Lifecycle& lifecycle = context.services.lifecycle;
+  if (!lifecycle.MayRestart() || (graceful && !EndsGracefully(context.services))) {
+    context.reply.Error("ERR failed to restart the server. Check server logs.");
+    return;
   }
-  // Only returns when it fails.
-  context.services.lifecycle.Restart(delay_ms);
-  context.reply.Error("ERR failed to restart the server. Check server logs.");
+  lifecycle.Restart(std::max<int64_t>(0, delay_ms));
 }
 
 void RestartGracefully(CommandContext& context) {
@@ -221,34 +232,50 @@ void CrashAndRecover(CommandContext& context) {
   Restart(context, false);
 }
 
+// --- Persistence
+
+void AofFlushSleep(CommandContext& context) {
+  const double micros = Number(context.args[2]);
+  context.services.persistence->SetAofFlushDelay(
+      micros > 0 ? static_cast<int64_t>(std::fmin(micros, INT32_MAX)) : 0);
+  context.reply.Ok();
+}
+
+void Reload(CommandContext& context) {
+  Persistence::ReloadOptions options;
+  for (std::string_view option : context.args.subspan(2)) {
+    if (Is(option, "merge")) {
+      options.merge = true;
+    } else if (Is(option, "noflush")) {
+      options.flush = false;
+    } else if (Is(option, "nosave")) {
+      options.save = false;
+    } else {
+      context.reply.Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+      return;
+    }
+  }
+  if (const Status reloaded = context.services.persistence->Reload(options); !reloaded.ok()) {
+    context.reply.Error(reloaded.error().message);
+    return;
+  }
+  context.reply.Ok();
+}
+
+void LoadAof(CommandContext& context) {
+  if (const Status loaded = context.services.persistence->LoadAof(); !loaded.ok()) {
+    context.reply.Error(loaded.error().message);
+    return;
+  }
+  context.reply.Ok();
+}
+
 // --- What has no part to play here, or not yet
 
 void Accept(CommandContext& context) {
   context.reply.Ok();
 }
 
-void AofFlushSleep(CommandContext& context) {
-  int64_t micros = 0;
-  if (!ParseNumber(context.args[2], &micros)) {
-    context.reply.Error(kNotAnInteger);
-    return;
-  }
-  context.reply.Ok();
-}
-
-void NoPersistence(CommandContext& context) {
-  context.reply.Error("ERR DEBUG " + std::string(context.args[1].substr(0, 64)) +
-                      " is not supported: this server has no persistence");
-}
-
-void Reload(CommandContext& context) {
-  for (std::string_view option : context.args.subspan(2)) {
-    if (Is(option, "merge") || Is(option, "noflush") || Is(option, "nosave")) continue;
-    context.reply.Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
-    return;
-  }
-  NoPersistence(context);
-}
 
 void ClusterLink(CommandContext& context) {
   if (context.services.cluster == nullptr) {
@@ -556,13 +583,13 @@ constexpr Subcommand kSubcommands[] = {
     {"panic", 2, 2, Panic},
     {"assert", 2, 2, Assert},
     {"oom", 2, SIZE_MAX, OutOfMemory},
-    {"restart", 2, 3, RestartGracefully},
-    {"crash-and-recover", 2, 3, CrashAndRecover},
+    {"restart", 2, SIZE_MAX, RestartGracefully},
+    {"crash-and-recover", 2, SIZE_MAX, CrashAndRecover},
     {"set-disable-deny-scripts", 3, 3, Accept},
     {"replicate", 3, SIZE_MAX, Accept},
     {"aof-flush-sleep", 3, 3, AofFlushSleep},
     {"reload", 2, SIZE_MAX, Reload},
-    {"loadaof", 2, 2, NoPersistence},
+    {"loadaof", 2, SIZE_MAX, LoadAof},
     {"clusterlink", 5, 5, ClusterLink},
     {"drop-cluster-packet-filter", 3, 3, DropClusterPacketFilter},
     {"error", 3, 3, Error},

@@ -144,9 +144,9 @@ void AddProcess(Registry& registry, ShardConfig& c) {
              "Milliseconds after which a stalled server logs its stack; 0: off");
   rows.Int32("shutdown-timeout", c.shutdown_timeout, 0, kNoEffectYet,
              "Seconds that SHUTDOWN waits for replicas that lag");
-  rows.Bits("shutdown-on-sigint", c.shutdown_on_sigint, ShutdownWords(), kNoEffectYet,
+  rows.Bits("shutdown-on-sigint", c.shutdown_on_sigint, ShutdownWords(), kNone,
             "How SIGINT shuts down", CheckShutdownWords);
-  rows.Bits("shutdown-on-sigterm", c.shutdown_on_sigterm, ShutdownWords(), kNoEffectYet,
+  rows.Bits("shutdown-on-sigterm", c.shutdown_on_sigterm, ShutdownWords(), kNone,
             "How SIGTERM shuts down", CheckShutdownWords);
   rows.Enum("oom-score-adj", c.oom_score_adj,
             {{"no", OomScoreAdj::kNo},
@@ -161,9 +161,9 @@ void AddProcess(Registry& registry, ShardConfig& c) {
   rows.Text("server_cpulist", c.server_cpulist, kImmutable,
             "CPUs of the main thread");
   rows.Text("bio_cpulist", c.bio_cpulist, kImmutable | kNoEffectYet, "CPUs of the side threads");
-  rows.Text("aof_rewrite_cpulist", c.aof_rewrite_cpulist, kImmutable | kNoEffectYet,
+  rows.Text("aof_rewrite_cpulist", c.aof_rewrite_cpulist, kImmutable,
             "CPUs of the process that rewrites the AOF");
-  rows.Text("bgsave_cpulist", c.bgsave_cpulist, kImmutable | kNoEffectYet,
+  rows.Text("bgsave_cpulist", c.bgsave_cpulist, kImmutable,
             "CPUs of the process that writes the RDB file");
   rows.Text("ignore-warnings", c.ignore_warnings, kNoEffectYet,
             "Warnings about the system that do not stop the start");

@@ -12,6 +12,7 @@
 #include "shard/server/dispatcher.h"
 #include "shard/server/effects.h"
 #include "shard/server/long_call.h"
+#include "shard/server/persistence.h"
 
 namespace keyway::shard::scripting {
 namespace {
@@ -107,14 +108,20 @@ uint32_t ScriptEngine::CommandFlags(const command::Command& command,
   return (script_flags & kScriptEvalCompat) != 0 ? flags : CommandFlagsOf(flags, script_flags);
 }
 
-std::string_view ScriptEngine::Refusal(const Program& program) const {
+std::string ScriptEngine::Refusal(const Program& program) const {
   if ((program.flags & kScriptEvalCompat) != 0) return {};
-  if ((program.flags & kScriptNoCluster) != 0 && services_.cluster != nullptr) return kNotInCluster;
+  if ((program.flags & kScriptNoCluster) != 0 && services_.cluster != nullptr) {
+    return std::string(kNotInCluster);
+  }
   const bool writes = (program.flags & kScriptNoWrites) == 0;
-  if (writes && program.read_only) return kWritesInReadOnly;
+  if (writes && services_.persistence != nullptr) {
+    std::string error = services_.persistence->ScriptRefusal(services_.config);
+    if (!error.empty()) return error;
+  }
+  if (writes && program.read_only) return std::string(kWritesInReadOnly);
   if (writes && (program.flags & kScriptAllowOom) == 0 && services_.config.maxmemory != 0 &&
       services_.dispatcher->out_of_memory()) {
-    return kOutOfMemory;
+    return std::string(kOutOfMemory);
   }
   return {};
 }
@@ -122,7 +129,7 @@ std::string_view ScriptEngine::Refusal(const Program& program) const {
 void ScriptEngine::Run(CommandContext& context, const Program& program,
                        std::span<const std::string_view> keys,
                        std::span<const std::string_view> arguments) {
-  if (const std::string_view error = Refusal(program); !error.empty()) {
+  if (const std::string error = Refusal(program); !error.empty()) {
     context.reply.Error(error);
     return;
   }
@@ -198,6 +205,20 @@ std::string_view ScriptEngine::BusyError() const {
 void ScriptEngine::Abort() {
   state_->aborted = true;  // a transaction may begin further scripts
   state_->end_error = kAborted;
+}
+
+void ScriptEngine::ForEachLibrary(const std::function<void(std::string_view code)>& visit) const {
+  for (const auto& [name, library] : libraries_->all()) visit(library->code);
+}
+
+Status ScriptEngine::LoadLibrary(std::string_view code, bool replace) {
+  const auto loaded = libraries_->Load(code, replace, 0);
+  if (!loaded.ok()) return loaded.error();
+  return {};
+}
+
+void ScriptEngine::ClearLibraries() {
+  libraries_->Clear(false);
 }
 
 // --- What scripts reach ---------------------------------------------------------------------

@@ -72,12 +72,15 @@ class ScriptEngine final : public Scripts, private ScriptHost {
                         std::span<const std::string_view> args) const override;
   std::string_view BusyError() const override;
   void Abort() override;
+  void ForEachLibrary(const std::function<void(std::string_view code)>& visit) const override;
+  Status LoadLibrary(std::string_view code, bool replace) override;
+  void ClearLibraries() override;
   Usage usage() const override;
   size_t vm_bytes() const override;
 
  private:
   // Why the program may not be run now; empty: it may.
-  std::string_view Refusal(const Program& program) const;
+  std::string Refusal(const Program& program) const;
   void Begin(CommandContext& context, const Program& program);
   void End();
 

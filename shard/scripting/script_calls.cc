@@ -7,6 +7,7 @@
 #include "shard/config/shard_config.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/dispatcher.h"
+#include "shard/server/persistence.h"
 
 namespace keyway::shard::scripting {
 namespace {
@@ -77,16 +78,22 @@ std::string_view ScriptCalls::Refusal(const Command& command,
   if (const std::string_view error = WriteRefusal(command); !error.empty()) return error;
   if (const std::string_view error = MemoryRefusal(command); !error.empty()) return error;
   if (command.spec->is(command::kWrite)) has_written_ = true;
-  return services_.cluster == nullptr ? std::string_view() : ClusterRefusal(command, args);
+  // What comes from a file has been admitted before.
+  if (services_.cluster == nullptr || !call_->client.has_connection()) return {};
+  return ClusterRefusal(command, args);
 }
 
-std::string_view ScriptCalls::WriteRefusal(const Command& command) const {
+std::string_view ScriptCalls::WriteRefusal(const Command& command) {
   const uint32_t flags = command.spec->flags;
   const bool may_write = (flags & (command::kWrite | command::kMayReplicate)) != 0;
-  return rights_.read_only && may_write ? kReadOnly : std::string_view();
+  if (rights_.read_only && may_write) return kReadOnly;
+  // Once a script has written it is not stopped any more.
+  if ((flags & command::kWrite) == 0 || has_written_ || services_.persistence == nullptr) return {};
+  disk_error_ = services_.persistence->WriteRefusal(services_.config);
+  return disk_error_;
 }
 
-// Once a script has written it is not stopped any more.
+// The same for memory.
 std::string_view ScriptCalls::MemoryRefusal(const Command& command) const {
   const bool refused =
       refuses_memory_ && !rights_.allow_oom && !has_written_ && command.spec->is(command::kDenyOom);

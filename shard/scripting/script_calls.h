@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,7 +41,7 @@ class ScriptCalls {
  private:
   // Each returns the error to refuse the command with; empty: none.
   std::string_view Refusal(const command::Command& command, std::span<const std::string_view> args);
-  std::string_view WriteRefusal(const command::Command& command) const;
+  std::string_view WriteRefusal(const command::Command& command);
   std::string_view MemoryRefusal(const command::Command& command) const;
   std::string_view ClusterRefusal(const command::Command& command,
                                   std::span<const std::string_view> args);
@@ -54,6 +55,7 @@ class ScriptCalls {
   bool refuses_memory_ = false;             // there was no memory left when the script began
   std::vector<command::KeyPosition> keys_;  // reused
   OutputBuffer cluster_error_;              // reused
+  std::string disk_error_;                  // what WriteRefusal returned last
 };
 
 }  // namespace keyway::shard::scripting

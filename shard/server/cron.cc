@@ -10,6 +10,7 @@
 #include "shard/server/lifecycle.h"
 #include "shard/server/long_call.h"
 #include "shard/server/latency_monitor.h"
+#include "shard/server/persistence.h"
 #include "shard/server/scripts.h"
 #include "shard/server/stats.h"
 
@@ -56,7 +57,7 @@ void Cron::Tick() {
           static_cast<size_t>(services_.cluster->Summary().links));
     }
     services_.clients.Cron();
-    if (!StandsAside(services_)) services_.blocking->Cron();
+    if (MayTouchKeys()) services_.blocking->Cron();
     if (++seconds_ % kRecentSeconds == 0) {
       services_.stats.recent_max_input.Rotate();
       services_.stats.recent_max_output.Rotate();
@@ -68,6 +69,7 @@ void Cron::Tick() {
     const int64_t percent = kExpirePercent + kExpirePercentPerEffort * effort;
     Expire(1'000'000 * percent / services_.stats.current_hz / 100, effort + 1);
   }
+  if (MayTouchKeys()) services_.persistence->Cron();
 }
 
 void Cron::Sample() {
@@ -93,7 +95,12 @@ void Cron::AdaptFrequency() {
 
 bool Cron::MayExpire() const {
   return services_.lifecycle.active_expire() && services_.clients.paused() == PauseMode::kNone &&
-         !StandsAside(services_);
+         MayTouchKeys();
+}
+
+// Not in the middle of a command, nor of loading.
+bool Cron::MayTouchKeys() const {
+  return !StandsAside(services_) && !services_.persistence->loading();
 }
 
 void Cron::ExpireQuickly() {

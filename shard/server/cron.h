@@ -24,6 +24,7 @@ class Cron {
   // Between the ticks: more of active expiry, while many keys are found to have expired.
   void ExpireQuickly();
   bool MayExpire() const;
+  bool MayTouchKeys() const;
   void Expire(int64_t budget_micros, int64_t effort);
 
   Services& services_;

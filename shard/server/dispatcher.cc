@@ -16,8 +16,10 @@
 #include "shard/server/eviction.h"
 #include "shard/server/kept_arguments.h"
 #include "shard/server/latency_monitor.h"
+#include "shard/server/lifecycle.h"
 #include "shard/server/long_call.h"
 #include "shard/server/monitors.h"
+#include "shard/server/persistence.h"
 #include "shard/server/scripts.h"
 #include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
@@ -73,6 +75,7 @@ Dispatcher::Dispatcher(Services& services, const HandlerTable& handlers)
     : services_(services),
       handlers_(handlers),
       exec_(command::FindCommand("exec")),
+      ping_(command::FindCommand("ping")),
       write_command_(command::FindCommand("set")),
       available_([this](const command::Command& command) { return Implements(command); }) {
   for (const auto& [name, new_name] : services.config.renamed_commands) {
@@ -89,6 +92,11 @@ void Dispatcher::BeginBatch() {
 }
 
 Dispatcher::Outcome Dispatcher::Execute(Client& client, std::span<const std::string_view> args) {
+  // What is not saved any more must not be answered.
+  if (services_.lifecycle.shutdown_requested()) [[unlikely]] {
+    client.Suspend();
+    return Outcome::kPostponed;
+  }
   return renamed_.empty() ? ExecuteNamed(client, args, args) : ExecuteRenamed(client, args);
 }
 
@@ -161,6 +169,15 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
     services_.tracking->LimitTable(static_cast<size_t>(services_.config.tracking_table_max_keys));
   }
 
+  // A disk that cannot be written; PING tells it to who watches the server.
+  if (services_.persistence != nullptr &&
+      ((flags & command::kWrite) != 0 || &command == ping_)) {
+    if (const std::string refusal = services_.persistence->WriteRefusal(services_.config);
+        !refusal.empty()) {
+      return Refuse(client, &command, refusal);
+    }
+  }
+
   // What a RESP2 client that is subscribed may say, and a monitor.
   if (client.has_state(StateKind::kSubscriptions) && client.version() == resp::Version::kResp2 &&
       !MayBeSaidBySubscriber(command)) {
@@ -172,6 +189,11 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
   if (client.has_state(StateKind::kMonitor) &&
       (flags & (command::kWrite | command::kReadonly | command::kMayReplicate)) != 0) {
     return Refuse(client, &command, "ERR Replica can't interact with the keyspace");
+  }
+
+  if (services_.persistence != nullptr && services_.persistence->loading() &&
+      !command.spec->is(command::kLoading)) {
+    return Refuse(client, &command, Persistence::kLoadingError);
   }
 
   // A script that runs for too long.
@@ -335,7 +357,8 @@ void Dispatcher::CallFromScript(Client& script_client, const command::Command& c
                          .services = services_,
                          .now_ms = script.now_ms,
                          .may_block = false,
-                         .script = &script};
+                         .script = &script,
+                         .replayed = script.replayed};
   Run(context, handler, CallKind::kScripted, 0);
 }
 
@@ -390,6 +413,8 @@ void Dispatcher::Run(CommandContext& context, Handler handler, CallKind kind,
 
   context.client.EndReply();
   if (services_.tracking != nullptr) services_.tracking->EndCommand(context);
+  // A script of an append-only file: nothing that it does is seen or counted.
+  if (context.replayed) return;
   if (services_.monitors != nullptr && !services_.monitors->empty() && kind != CallKind::kRetry) {
     services_.monitors->Show(context.client, context.command, context.args);
   }

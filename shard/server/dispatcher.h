@@ -111,6 +111,7 @@ class Dispatcher {
   Services& services_;
   const HandlerTable& handlers_;
   const command::Command* const exec_;
+  const command::Command* const ping_;
   const command::Command* const write_command_;  // any
   std::function<bool(const command::Command&)> available_;
   // By lower-case name as clients say it: the name in the table, or empty when the name is gone.

@@ -10,6 +10,7 @@
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/latency_monitor.h"
+#include "shard/server/persistence.h"
 #include "shard/server/scripts.h"
 
 namespace keyway::shard {
@@ -42,13 +43,18 @@ Eviction::Eviction(Services& services)
 
 bool Eviction::OverLimit() const {
   const uint64_t limit = services_.config.maxmemory;
-  return limit != 0 && UsedMemory(services_) > limit;
+  if (limit == 0) return false;
+  // What waits to be written to the append-only file would grow by every key that is deleted.
+  const uint64_t not_counted =
+      services_.persistence == nullptr ? 0 : services_.persistence->status().aof_buffer_bytes;
+  return UsedMemory(services_) > limit + not_counted;
 }
 
 Eviction::Outcome Eviction::MakeRoom() {
   Outcome outcome = Outcome::kOk;
-  // Nothing changes while clients are paused, as for a failover.
-  if (services_.clients.paused() == PauseMode::kNone && OverLimit()) {
+  // Nothing changes while clients are paused, as for a failover, or the data set is loaded.
+  const bool loading = services_.persistence != nullptr && services_.persistence->loading();
+  if (services_.clients.paused() == PauseMode::kNone && !loading && OverLimit()) {
     outcome =
         services_.config.maxmemory_policy == MaxmemoryPolicy::kNoEviction
             ? Outcome::kFailed

@@ -18,6 +18,7 @@
 #include "shard/server/eviction.h"
 #include "shard/server/info.h"
 #include "shard/server/lifecycle.h"
+#include "shard/server/persistence.h"
 #include "shard/server/stats.h"
 #include "shard/server/tracking.h"
 
@@ -50,6 +51,41 @@ void ForEachUsedCommand(const ServerStats& stats, Visit visit) {
       visit(command::CommandById(static_cast<command::CommandId>(id)).full_name, command);
     }
   }
+}
+
+const char* OkOrErr(bool ok) {
+  return ok ? "ok" : "err";
+}
+
+int64_t SecondsSince(int64_t begin, int64_t now) {
+  return begin < 0 ? -1 : now - begin;
+}
+
+double Percent(uint64_t part, uint64_t whole) {
+  return static_cast<double>(part) / static_cast<double>(whole) * 100;
+}
+
+void AppendOnlyFile(const PersistenceStatus& status, Lines& lines) {
+  lines.Unsigned("aof_current_size", status.aof_current_size);
+  lines.Unsigned("aof_base_size", status.aof_base_size);
+  lines.Unsigned("aof_pending_rewrite", status.aof_rewrite_scheduled ? 1 : 0);
+  lines.Unsigned("aof_buffer_length", status.aof_buffer_bytes);
+  lines.Unsigned("aof_pending_bio_fsync", status.aof_pending_fsyncs);
+  lines.Unsigned("aof_delayed_fsync", status.aof_delayed_fsyncs);
+}
+
+void Loading(const PersistenceStatus& status, int64_t now, Lines& lines) {
+  const uint64_t loaded = status.loading_loaded_bytes;
+  const uint64_t total = status.loading_total_bytes;
+  const auto elapsed =
+      static_cast<uint64_t>(std::max<int64_t>(0, now - status.loading_start_seconds));
+  const uint64_t left = total > loaded ? total - loaded : 0;
+  lines.Number("loading_start_time", status.loading_start_seconds);
+  lines.Unsigned("loading_total_bytes", total);
+  lines.Unsigned("loading_rdb_used_mem", status.loading_rdb_used_memory);
+  lines.Unsigned("loading_loaded_bytes", loaded);
+  lines.Format("loading_loaded_perc", "%.2f", Percent(loaded, total + 1));
+  lines.Unsigned("loading_eta_seconds", elapsed == 0 ? 1 : elapsed * left / (loaded + 1));
 }
 
 }  // namespace
@@ -103,26 +139,49 @@ void Clients(Services& services, Lines& lines) {
 }
 
 void Persistence(Services& services, Lines& lines) {
+  const PersistenceStatus& status = services.persistence->status();
+  const int64_t now = services.clock.WallMicros() / 1'000'000;
+  // Redis has it on from the start.
+  const bool aof_on = status.aof_on || (status.loading && services.config.appendonly);
   lines.Section("Persistence");
-  lines.Zeros(
-      {"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"});
-  lines.Text("current_fork_perc", "0.00");
-  lines.Zeros({"current_save_keys_processed", "current_save_keys_total"});
-  lines.Unsigned("rdb_changes_since_last_save", services.keyspace.stats().changes);
-  lines.Zeros({"rdb_bgsave_in_progress"});
-  lines.Number("rdb_last_save_time", services.lifecycle.start_wall_micros() / 1'000'000);
-  lines.Text("rdb_last_bgsave_status", "ok");
-  lines.Text("rdb_last_bgsave_time_sec", "-1");
-  lines.Text("rdb_current_bgsave_time_sec", "-1");
-  lines.Zeros({"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired",
-               "rdb_last_load_keys_loaded", "aof_enabled", "aof_rewrite_in_progress",
-               "aof_rewrite_scheduled"});
-  lines.Text("aof_last_rewrite_time_sec", "-1");
-  lines.Text("aof_current_rewrite_time_sec", "-1");
-  lines.Text("aof_last_bgrewrite_status", "ok");
-  lines.Zeros({"aof_rewrites", "aof_rewrites_consecutive_failures"});
-  lines.Text("aof_last_write_status", "ok");
-  lines.Zeros({"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"});
+  lines.Number("loading", status.loading ? 1 : 0);
+  lines.Zeros({"async_loading"});
+  lines.Unsigned("current_cow_peak", status.child_cow_peak);
+  lines.Unsigned("current_cow_size", status.child_cow_size);
+  const int64_t measured = status.child_cow_measured_micros;
+  lines.Number("current_cow_size_age",
+               measured == 0 ? 0 : (services.clock.MonotonicMicros() - measured) / 1'000'000);
+  lines.Format("current_fork_perc", "%.2f",
+               status.child_keys_total == 0
+                   ? 0
+                   : Percent(status.child_keys_processed, status.child_keys_total));
+  lines.Unsigned("current_save_keys_processed", status.child_keys_processed);
+  lines.Unsigned("current_save_keys_total", status.child_keys_total);
+  lines.Unsigned("rdb_changes_since_last_save",
+                 services.keyspace.changes() - status.changes_at_last_save);
+  lines.Number("rdb_bgsave_in_progress", status.bgsave_started_seconds < 0 ? 0 : 1);
+  lines.Number("rdb_last_save_time", status.last_save_seconds);
+  lines.Text("rdb_last_bgsave_status", OkOrErr(status.last_bgsave_ok));
+  lines.Number("rdb_last_bgsave_time_sec", status.last_bgsave_took_seconds);
+  lines.Number("rdb_current_bgsave_time_sec", SecondsSince(status.bgsave_started_seconds, now));
+  lines.Unsigned("rdb_saves", status.saves);
+  lines.Unsigned("rdb_last_cow_size", status.last_bgsave_cow_bytes);
+  lines.Unsigned("rdb_last_load_keys_expired", status.last_load_keys_expired);
+  lines.Unsigned("rdb_last_load_keys_loaded", status.last_load_keys_loaded);
+  lines.Number("aof_enabled", aof_on ? 1 : 0);
+  lines.Number("aof_rewrite_in_progress", status.aof_rewrite_started_seconds < 0 ? 0 : 1);
+  lines.Number("aof_rewrite_scheduled", status.aof_rewrite_scheduled ? 1 : 0);
+  lines.Number("aof_last_rewrite_time_sec", status.aof_last_rewrite_took_seconds);
+  lines.Number("aof_current_rewrite_time_sec",
+               SecondsSince(status.aof_rewrite_started_seconds, now));
+  lines.Text("aof_last_bgrewrite_status", OkOrErr(status.aof_last_rewrite_ok));
+  lines.Unsigned("aof_rewrites", status.aof_rewrites);
+  lines.Unsigned("aof_rewrites_consecutive_failures", status.aof_rewrites_failed_in_a_row);
+  lines.Text("aof_last_write_status", OkOrErr(status.aof_last_write_ok));
+  lines.Unsigned("aof_last_cow_size", status.aof_last_cow_bytes);
+  lines.Zeros({"module_fork_in_progress", "module_fork_last_cow_size"});
+  if (aof_on) AppendOnlyFile(status, lines);
+  if (status.loading) Loading(status, now, lines);
 }
 
 void Stats(Services& services, Lines& lines) {
@@ -160,10 +219,11 @@ void Stats(Services& services, Lines& lines) {
   lines.Unsigned("pubsub_channels", services.pubsub->count(pubsub::Kind::kChannel));
   lines.Unsigned("pubsub_patterns", services.pubsub->count(pubsub::Kind::kPattern));
   lines.Unsigned("pubsubshard_channels", services.pubsub->count(pubsub::Kind::kShardChannel));
-  lines.Zeros({"latest_fork_usec", "total_forks", "migrate_cached_sockets",
-               "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
-               "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
-               "current_active_defrag_time"});
+  lines.Number("latest_fork_usec", services.persistence->status().latest_fork_micros);
+  lines.Unsigned("total_forks", services.persistence->status().total_forks);
+  lines.Zeros({"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits",
+               "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+               "total_active_defrag_time", "current_active_defrag_time"});
   lines.Unsigned("tracking_total_keys", services.tracking->keys());
   lines.Unsigned("tracking_total_items", services.tracking->items());
   lines.Unsigned("tracking_total_prefixes", services.tracking->prefixes());

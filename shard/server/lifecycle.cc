@@ -21,19 +21,25 @@ int64_t Lifecycle::UptimeSeconds() const {
   return (clock_.MonotonicMicros() - start_monotonic_micros_) / 1'000'000;
 }
 
-void Lifecycle::RequestShutdown(std::string_view reason) {
-  if (shutdown_requested_) return;
-  shutdown_requested_ = true;
-  KEYWAY_WARNING() << reason;
-  if (on_shutdown_) on_shutdown_();
+bool Lifecycle::Shutdown(const ShutdownOptions& options) {
+  if (shutdown_requested_) return true;
+  KEYWAY_WARNING() << "User requested shutdown...";
+  shutdown_requested_ = !on_shutdown_ || on_shutdown_(options);
+  if (!shutdown_requested_) {
+    KEYWAY_WARNING()
+        << "Errors trying to shut down the server. Check the logs for more information.";
+  }
+  return shutdown_requested_;
+}
+
+bool Lifecycle::MayRestart() const {
+  if (!arguments_.empty() && access(identity_.executable.c_str(), X_OK) == 0) return true;
+  KEYWAY_WARNING() << "Can't restart: this process has no permissions to execute "
+                   << identity_.executable;
+  return false;
 }
 
 void Lifecycle::Restart(int64_t delay_ms) {
-  if (arguments_.empty() || access(identity_.executable.c_str(), X_OK) != 0) {
-    KEYWAY_WARNING() << "Can't restart: this process has no permissions to execute "
-                     << identity_.executable;
-    return;
-  }
   std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
   std::vector<char*> arguments;
   arguments.reserve(arguments_.size() + 1);

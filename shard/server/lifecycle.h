@@ -48,11 +48,19 @@ class Lifecycle {
   bool skip_checksum() const { return skip_checksum_; }
   void set_skip_checksum(bool skip) { skip_checksum_ = skip; }
 
-  // Asks for the end; `reason` is for the log ("User requested shutdown..."). Nothing more is
-  // accepted, the process ends after the current pass of the loop. Further calls change nothing.
-  void RequestShutdown(std::string_view reason);
+  // How the process is to end: the words of SHUTDOWN.
+  struct ShutdownOptions {
+    bool save = false;    // the RDB file is written, whether there are save points or not
+    bool nosave = false;  // it is not
+    bool now = false;     // without waiting for replicas
+    bool force = false;   // whatever fails
+  };
+  // Makes ready for the end. True: no request is executed any more, the process ends after the
+  // current pass of the loop. False: what was to be written could not be, the reason is in the log,
+  // and the server goes on. Once it has returned true further calls change nothing.
+  bool Shutdown(const ShutdownOptions& options);
   bool shutdown_requested() const { return shutdown_requested_; }
-  // The end is wanted and has to wait for a script: until somebody calls RequestShutdown.
+  // The end is wanted and has to wait for a script: until somebody calls Shutdown.
   void ScheduleShutdown() { shutdown_scheduled_ = true; }
   bool shutdown_scheduled() const { return shutdown_scheduled_; }
   // SHUTDOWN ABORT takes a scheduled shutdown back. One that was requested waits for nothing yet
@@ -61,12 +69,14 @@ class Lifecycle {
 
   // The command line, for Restart.
   void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
-  // DEBUG RESTART: after the delay the process becomes a new one of the same program and command
-  // line. Returns only if that fails; the reason is in the log.
-  void Restart(int64_t delay_ms);
+  // DEBUG RESTART: whether Restart can work; if not, the reason is in the log.
+  bool MayRestart() const;
+  // After the delay the process becomes a new one of the same program and command line.
+  [[noreturn]] void Restart(int64_t delay_ms);
 
-  // `on_shutdown` is called once, inside RequestShutdown: it must only note that the end has come.
-  void set_on_shutdown(std::function<void()> on_shutdown) { on_shutdown_ = std::move(on_shutdown); }
+  // `on_shutdown` is called inside Shutdown and returns what that returns.
+  using OnShutdown = std::function<bool(const ShutdownOptions& options)>;
+  void set_on_shutdown(OnShutdown on_shutdown) { on_shutdown_ = std::move(on_shutdown); }
 
  private:
   const Clock& clock_;
@@ -80,7 +90,7 @@ class Lifecycle {
   bool skip_checksum_ = false;
   bool shutdown_requested_ = false;
   bool shutdown_scheduled_ = false;
-  std::function<void()> on_shutdown_;
+  OnShutdown on_shutdown_;
 };
 
 }  // namespace keyway::shard

@@ -5,6 +5,7 @@
 #include "shard/cluster/cluster.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/persistence.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard {
@@ -126,8 +127,12 @@ MemoryOverview ReadMemoryOverview(Services& services) {
 
   if (services.scripts != nullptr) overview.scripts = services.scripts->usage();
 
+  if (services.persistence != nullptr) {
+    overview.aof_buffer = services.persistence->status().aof_buffer_bytes;
+  }
+
   uint64_t overhead = overview.at_start + overview.clients_normal + overview.cluster_links +
-                      overview.scripts_total();
+                      overview.aof_buffer + overview.scripts_total();
   for (int i = 0; i < services.keyspace.database_count(); ++i) {
     const keyspace::Database& database = services.keyspace.database(i);
     if (database.size() == 0) continue;

@@ -25,6 +25,7 @@ struct MemoryOverview {
   MemoryUsage allocator;
   uint64_t clients_normal = 0;
   uint64_t cluster_links = 0;
+  uint64_t aof_buffer = 0;  // not counted for eviction
   Scripts::Usage scripts;
   std::vector<DatabaseTables> tables;  // of databases that hold keys
   uint64_t overhead = 0;               // everything that is no key or value

@@ -8,6 +8,7 @@
 #include "shard/config/shard_config.h"
 #include "shard/server/lifecycle.h"
 #include "shard/server/metrics_definitions.h"
+#include "shard/server/persistence.h"
 
 namespace keyway::shard {
 namespace {
@@ -32,6 +33,7 @@ class ShardEndpoint final : public HttpEndpoint {
  private:
   static metrics::ReadyState Readiness(Services& services) {
     if (services.lifecycle.shutdown_requested()) return {false, "shutting down"};
+    if (services.persistence->loading()) return {false, "loading the data set"};
     if (services.cluster != nullptr && !services.cluster->Summary().ok) {
       return {false, "the cluster is down"};
     }

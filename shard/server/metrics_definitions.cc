@@ -18,6 +18,7 @@
 #include "shard/server/eviction.h"
 #include "shard/server/latency_monitor.h"
 #include "shard/server/lifecycle.h"
+#include "shard/server/persistence.h"
 #include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
 #include "shard/server/tracking.h"
@@ -182,7 +183,7 @@ void ShardMetrics::DefineMemory() {
   Gauge("redis_number_of_libraries", "Libraries of functions",
         [&scripts] { return scripts.libraries; });
   Gauge("redis_mem_not_counted_for_eviction_bytes", "Memory that maxmemory does not count",
-        [] { return 0; });
+        [this] { return memory_.aof_buffer; });
   Counter("redis_lazyfreed_objects_total", "Values freed on the side thread",
           [&s] { return s.keyspace.stats().lazyfreed; });
   Gauge("redis_lazyfree_pending_objects", "Values waiting to be freed on the side thread",
@@ -232,7 +233,8 @@ void ShardMetrics::DefineKeyspace() {
           const auto& entries = s.slow_log->entries();
           return entries.empty() ? 0.0 : static_cast<double>(entries.front().micros) / 1e6;
         });
-  registry_.GaugesFrom("redis_latency_spike_last", "Unix time of the last latency spike of an event",
+  registry_.GaugesFrom("redis_latency_spike_last",
+                       "Unix time of the last latency spike of an event",
                        [&s](metrics::Registry::Samples& samples) {
                          for (const auto& [event, series] : s.latency->series()) {
                            samples.Add({{"event_name", event}},
@@ -300,14 +302,70 @@ void ShardMetrics::DefineCommands() {
 
 void ShardMetrics::DefinePersistence() {
   Services& s = services_;
-  Gauge("redis_loading_dump_file", "Whether a dataset is being loaded", [] { return 0; });
+  const PersistenceStatus& p = s.persistence->status();
+  // Of what began at that second; -1: it does not run.
+  const auto seconds_since = [&s](const int64_t& began) {
+    return [&s, &began] {
+      return began < 0 ? int64_t{-1} : s.clock.WallMicros() / 1'000'000 - began;
+    };
+  };
+  Gauge("redis_loading_dump_file", "Whether a dataset is being loaded", [&p] { return p.loading; });
+  Gauge("keyway_loading_total_bytes", "Size of the files that are being loaded",
+        [&p] { return p.loading ? p.loading_total_bytes : 0; });
+  Gauge("keyway_loading_loaded_bytes", "How much of them has been loaded",
+        [&p] { return p.loading ? p.loading_loaded_bytes : 0; });
+  Gauge("redis_latest_fork_seconds", "Time that the last fork took",
+        [&p] { return static_cast<double>(p.latest_fork_micros) / 1e6; });
+  Counter("keyway_forks_total", "Child processes forked", [&p] { return p.total_forks; });
+
   Gauge("redis_rdb_changes_since_last_save", "Changes to keys since the last snapshot",
-        [&s] { return s.keyspace.stats().changes; });
-  Gauge("redis_rdb_bgsave_in_progress", "Whether a snapshot is being written", [] { return 0; });
+        [&s, &p] { return s.keyspace.changes() - p.changes_at_last_save; });
+  Gauge("redis_rdb_bgsave_in_progress", "Whether a snapshot is being written",
+        [&p] { return p.bgsave_started_seconds >= 0; });
   Gauge("redis_rdb_last_save_timestamp_seconds", "When the last snapshot was written, Unix time",
-        [&s] { return s.lifecycle.start_wall_micros() / 1'000'000; });
-  Gauge("redis_rdb_last_bgsave_status", "Whether the last snapshot succeeded", [] { return 1; });
-  Gauge("redis_aof_enabled", "Whether an append-only file is written", [] { return 0; });
+        [&p] { return p.last_save_seconds; });
+  Gauge("redis_rdb_last_bgsave_status", "Whether the last snapshot succeeded",
+        [&p] { return p.last_bgsave_ok; });
+  Gauge("redis_rdb_last_bgsave_duration_sec", "Time that the last snapshot took; -1: none yet",
+        [&p] { return p.last_bgsave_took_seconds; });
+  Gauge("redis_rdb_current_bgsave_duration_sec", "Age of the snapshot being written; -1: none",
+        seconds_since(p.bgsave_started_seconds));
+  Counter("redis_rdb_saves_total", "Snapshots begun", [&p] { return p.saves; });
+  Gauge("redis_rdb_last_cow_size_bytes", "Memory copied during the last snapshot",
+        [&p] { return p.last_bgsave_cow_bytes; });
+  Gauge("redis_rdb_last_load_expired_keys", "Keys that had expired in the last snapshot loaded",
+        [&p] { return p.last_load_keys_expired; });
+  Gauge("redis_rdb_last_load_loaded_keys", "Keys loaded from the last snapshot loaded",
+        [&p] { return p.last_load_keys_loaded; });
+
+  Gauge("redis_aof_enabled", "Whether an append-only file is written", [&p] { return p.aof_on; });
+  Gauge("redis_aof_rewrite_in_progress", "Whether the append-only file is being rewritten",
+        [&p] { return p.aof_rewrite_started_seconds >= 0; });
+  Gauge("redis_aof_rewrite_scheduled", "Whether it will be, after the snapshot",
+        [&p] { return p.aof_rewrite_scheduled; });
+  Gauge("redis_aof_last_rewrite_duration_sec", "Time that the last rewrite took; -1: none yet",
+        [&p] { return p.aof_last_rewrite_took_seconds; });
+  Gauge("redis_aof_current_rewrite_duration_sec", "Age of the rewrite under way; -1: none",
+        seconds_since(p.aof_rewrite_started_seconds));
+  Gauge("redis_aof_last_bgrewrite_status", "Whether the last rewrite succeeded",
+        [&p] { return p.aof_last_rewrite_ok; });
+  Counter("redis_aof_rewrites_total", "Rewrites begun", [&p] { return p.aof_rewrites; });
+  Gauge("keyway_aof_rewrites_consecutive_failures", "Rewrites that failed since one succeeded",
+        [&p] { return p.aof_rewrites_failed_in_a_row; });
+  Gauge("redis_aof_last_write_status", "Whether the append-only file could be written last",
+        [&p] { return p.aof_last_write_ok; });
+  Gauge("redis_aof_last_cow_size_bytes", "Memory copied during the last rewrite",
+        [&p] { return p.aof_last_cow_bytes; });
+  Gauge("redis_aof_current_size_bytes", "Size of the append-only files",
+        [&p] { return p.aof_current_size; });
+  Gauge("redis_aof_base_size_bytes", "Their size after the last rewrite or at the start",
+        [&p] { return p.aof_base_size; });
+  Gauge("redis_aof_buffer_length", "Bytes that wait to be written to the append-only file",
+        [&p] { return p.aof_buffer_bytes; });
+  Gauge("redis_aof_pending_bio_fsync", "Syncs of the append-only file that wait",
+        [&p] { return p.aof_pending_fsyncs; });
+  Gauge("redis_aof_delayed_fsync", "Writes that had to wait for a sync",
+        [&p] { return p.aof_delayed_fsyncs; });
 }
 
 void ShardMetrics::DefineReplication() {

@@ -19,8 +19,6 @@ int DatabaseCount(const ShardConfig& config) {
   return static_cast<int>(config.cluster_enabled ? config.cluster_databases : config.databases);
 }
 
-constexpr char kShutdownReason[] = "User requested shutdown...";
-
 const char* SignalName(int number) {
   return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
@@ -28,7 +26,7 @@ const char* SignalName(int number) {
 }  // namespace
 
 Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTable& handlers,
-               std::string executable)
+               std::string executable, persistence::FileSystem& files)
     : config_(config),
       registry_(registry),
       handlers_(handlers),
@@ -50,6 +48,7 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
       monitors_(clock_, registry_),
       blocking_(services_),
       scripts_(services_),
+      persistence_(services_, files, [this] { ServeWhileLoading(); }),
       process_options_(config),
       listeners_(loop_, config_, clients_),
       cron_(services_),
@@ -77,7 +76,9 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
   services_.monitors = &monitors_;
   services_.blocking = &blocking_;
   services_.scripts = &scripts_;
-  lifecycle_.set_on_shutdown([this] { loop_.Stop(); });
+  services_.persistence = &persistence_;
+  lifecycle_.set_on_shutdown(
+      [this](const Lifecycle::ShutdownOptions& options) { return PrepareForEnd(options); });
   ApplyKeyspaceOptions();
   client_eviction_.OnConfigChanged();
 }
@@ -105,9 +106,14 @@ Status Server::Start() {
     http_ = std::move(http).value();
   }
   ConnectConfig();
+  persistence_.ConnectConfig();
   keyspace_events_.Configure(config_.notify_keyspace_events);
-  started_ = true;
+  open_ = true;
   stats_.memory_at_start = stats_.memory_peak = UsedMemory(services_);
+  if (Status status = persistence_.Start(); !status.ok()) {
+    StopServing();  // there may be clients
+    return status;
+  }
   if (config_.port != 0) KEYWAY_NOTICE() << "Ready to accept connections";
   if (!config_.unixsocket.empty()) {
     KEYWAY_NOTICE() << "The server is now ready to accept connections at " << config_.unixsocket;
@@ -117,26 +123,71 @@ Status Server::Start() {
 
 int Server::Run() {
   loop_.Run();
-  StopServing();
-  KEYWAY_WARNING() << "Keyway is now ready to exit, bye bye...";
+  End();
   return 0;
+}
+
+void Server::ServeWhileLoading() {
+  loop_.RunOnce();
+  if (!lifecycle_.shutdown_requested()) return;
+  // The loader is on the stack; what it has begun need not be ended.
+  End();
+  std::_Exit(0);
+}
+
+// Everything that can fail comes first: after it nothing may be changed any more.
+bool Server::PrepareForEnd(const Lifecycle::ShutdownOptions& options) {
+  TellSystemd("STOPPING=1\n");
+  using SaveAtEnd = Persistence::SaveAtEnd;
+  SaveAtEnd save = options.save ? SaveAtEnd::kYes : SaveAtEnd::kAuto;
+  // Half a data set must not replace a whole one.
+  if (options.nosave || persistence_.loading()) save = SaveAtEnd::kNo;
+  if (save == SaveAtEnd::kYes || (save == SaveAtEnd::kAuto && !config_.save.empty())) {
+    TellSystemd("STATUS=Saving the final RDB snapshot\n");
+  }
+  if (!persistence_.PrepareForEnd(save, options.force)) {
+    TellSystemd("STATUS=Errors trying to shut down the server, can't exit.\n");
+    return false;
+  }
+  persistence_.End();
+  loop_.Stop();
+  return true;
+}
+
+void Server::TellSystemd(std::string_view state) const {
+  if (lifecycle_.supervisor() != "systemd") return;
+  if (const Status told = NotifySupervisor(Supervisor::kSystemd, state); !told.ok()) {
+    KEYWAY_WARNING() << told.error().message;
+  }
+}
+
+void Server::ShutdownBySignal(int number) {
+  const uint32_t words =
+      number == SIGINT ? config_.shutdown_on_sigint : config_.shutdown_on_sigterm;
+  const Lifecycle::ShutdownOptions options{.save = (words & kShutdownSave) != 0,
+                                           .nosave = (words & kShutdownNosave) != 0,
+                                           .now = (words & kShutdownNow) != 0,
+                                           .force = (words & kShutdownForce) != 0};
+  // Having failed, the next signal is a first one again.
+  if (!lifecycle_.Shutdown(options)) signals_.Rearm();
 }
 
 // A script is not interrupted by a signal: it has to be killed, or to end.
 void Server::OnShutdownSignal(int number) {
-  KEYWAY_WARNING() << "Received " << SignalName(number) << " scheduling shutdown...";
-  if (!StandsAside(services_)) {
-    lifecycle_.RequestShutdown(kShutdownReason);
-    return;
+  if (persistence_.loading()) {
+    KEYWAY_WARNING() << "Received shutdown signal during loading, scheduling shutdown.";
+  } else {
+    KEYWAY_WARNING() << "Received " << SignalName(number) << " scheduling shutdown...";
   }
+  if (!StandsAside(services_)) return ShutdownBySignal(number);
   if (number == SIGINT && lifecycle_.shutdown_scheduled()) {
     KEYWAY_WARNING() << "You insist... exiting now.";
     std::_Exit(1);
   }
   lifecycle_.ScheduleShutdown();
   signals_.Rearm();
-  clients_.AfterLongCall([this] {
-    if (lifecycle_.AbortShutdown()) lifecycle_.RequestShutdown(kShutdownReason);
+  clients_.AfterLongCall([this, number] {
+    if (lifecycle_.AbortShutdown()) ShutdownBySignal(number);
   });
 }
 
@@ -146,6 +197,12 @@ void Server::StopServing() {
   long_call_.Finish();
   clients_.CloseAll();
   if (cluster_ != nullptr) cluster_->Shutdown();
+}
+
+void Server::End() {
+  if (on_end_) on_end_();
+  StopServing();
+  KEYWAY_WARNING() << "Keyway is now ready to exit, bye bye...";
 }
 
 // What has to happen when CONFIG SET changes a directive of which someone keeps a copy.
@@ -209,7 +266,7 @@ void Server::ApplyKeyspaceOptions() {
 Status Server::ApplyMaxClients() {
   const auto limit = RaiseFileLimit(config_.maxclients);
   if (!limit.ok()) return limit.error();
-  if (started_ && limit->max_clients < config_.maxclients) {
+  if (open_ && limit->max_clients < config_.maxclients) {
     return Error{
         "The operating system is not able to handle the specified number of clients, try "
         "with " +

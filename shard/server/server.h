@@ -2,8 +2,10 @@
 // first listener to the last log line.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,8 @@
 #include "common/net/event_loop.h"
 #include "shard/cluster/cluster.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/persistence/engine/engine.h"
+#include "shard/persistence/files/file_system.h"
 #include "shard/pubsub/keyspace_events.h"
 #include "shard/pubsub/pubsub.h"
 #include "shard/scripting/engine.h"
@@ -45,9 +49,10 @@ struct ShardConfig;
 class Server {
  public:
   // `config` and `registry`, which is bound to it, hold what file and command line say; they and
-  // `handlers` outlive the server. `executable`: the absolute path of the program.
+  // `handlers` outlive the server, as does `files`. `executable`: the absolute path of the program.
   Server(ShardConfig& config, config::Registry& registry, const HandlerTable& handlers,
-         std::string executable);
+         std::string executable,
+         persistence::FileSystem& files = persistence::FileSystem::Real());
   ~Server();
 
   // "no", "upstart" or "systemd", for INFO.
@@ -58,7 +63,10 @@ class Server {
   }
   // What the AOF and the replicas listen to.
   Effects& effects() { return effects_; }
-  // Opens everything; clients are served from Run on. The error, for the log, ends the start.
+  // `on_end` is called when the end has come, before the listeners close.
+  void set_on_end(std::function<void()> on_end) { on_end_ = std::move(on_end); }
+  // Opens everything and loads the data set, while clients are told to wait; they are served from Run
+  // on. The error, for the log, ends the start. A SHUTDOWN or signal meanwhile ends the process.
   Status Start();
   // Serves until SHUTDOWN or a signal. Returns the exit code.
   int Run();
@@ -68,7 +76,12 @@ class Server {
   void ApplyKeyspaceOptions();
   Status ApplyMaxClients();
   void OnShutdownSignal(int number);
+  void ShutdownBySignal(int number);
+  bool PrepareForEnd(const Lifecycle::ShutdownOptions& options);
+  void TellSystemd(std::string_view state) const;
+  void ServeWhileLoading();
   void StopServing();
+  void End();
 
   ShardConfig& config_;
   config::Registry& registry_;
@@ -96,13 +109,15 @@ class Server {
   Monitors monitors_;
   BlockingEngine blocking_;
   scripting::ScriptEngine scripts_;
+  persistence::Engine persistence_;
   ProcessOptions process_options_;
   Listeners listeners_;
   Cron cron_;
   std::unique_ptr<HttpEndpoint> http_;
   ShutdownSignals signals_;
   net::Signal reopen_log_;
-  bool started_ = false;
+  std::function<void()> on_end_;
+  bool open_ = false;  // for clients
 };
 
 }  // namespace keyway::shard

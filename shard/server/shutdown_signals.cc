@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <utility>
 
 namespace keyway::shard {
@@ -13,12 +14,27 @@ namespace {
 std::atomic<uv_async_t*> wake_up{nullptr};
 std::atomic<int> received{0};
 
+// What the shutdown may have begun to write: temp-<pid>.rdb in the working directory.
+void RemoveTemporaryFile() {
+  char name[32] = "temp-";
+  char digits[20];
+  size_t count = 0;
+  for (pid_t pid = getpid(); pid != 0; pid /= 10) {
+    digits[count++] = static_cast<char>('0' + pid % 10);
+  }
+  size_t length = strlen(name);
+  while (count != 0) name[length++] = digits[--count];
+  memcpy(name + length, ".rdb", 5);
+  unlink(name);  // all of this may be done in a signal handler
+}
+
 void OnSignal(int number) {
   uv_async_t* async = wake_up.load();
   int none = 0;
   if (async == nullptr || !received.compare_exchange_strong(none, number)) {
     constexpr char kText[] = "You insist... exiting now.\n";
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof(kText) - 1);
+    RemoveTemporaryFile();
     _exit(1);
   }
   uv_async_send(async);

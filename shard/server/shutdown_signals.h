@@ -1,5 +1,5 @@
 // SIGTERM and SIGINT: the first asks for an orderly end, a second one, when that takes too long or
-// the loop is stuck, ends the process at once.
+// the loop is stuck, ends the process at once, without the RDB file that it may be writing.
 #pragma once
 
 #include <uv.h>

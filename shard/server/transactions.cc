@@ -96,10 +96,12 @@ void Transactions::Execute(CommandContext& context) {
   // The queue must outlive whatever its commands do to the client.
   const std::vector<Transaction::Queued> queue = std::move(transaction.queue_);
   context.reply.ArrayHeader(queue.size());
+  executing_ = true;
   for (const Transaction::Queued& queued : queue) {
     services_.dispatcher->CallQueued(client, *queued.command, queued.handler, queued.args.view(),
                                      context.now_ms);
   }
+  executing_ = false;
   Discard(client);
 }
 

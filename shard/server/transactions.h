@@ -104,6 +104,8 @@ class Transactions final : private keyspace::KeyChangeListener {
              std::span<const std::string_view> args);
   // EXEC with an open transaction: executes the queue and replies, or replies why not.
   void Execute(CommandContext& context);
+  // Whether a transaction is being executed.
+  bool executing() const { return executing_; }
   // The transaction is over, if there is one, and no key is watched any longer.
   void Discard(Client& client);
 
@@ -133,6 +135,7 @@ class Transactions final : private keyspace::KeyChangeListener {
 
   Services& services_;
   KeyMap<Watches> watched_;
+  bool executing_ = false;
 };
 
 }  // namespace keyway::shard

@@ -28,6 +28,9 @@ class FakeScripts final : public Scripts {
   void Abort() override { aborted_ = true; }
   Usage usage() const override { return {}; }
   size_t vm_bytes() const override { return 0; }
+  void ForEachLibrary(const std::function<void(std::string_view code)>&) const override {}
+  Status LoadLibrary(std::string_view, bool) override { return {}; }
+  void ClearLibraries() override {}
 
  private:
   bool aborted_ = false;
