@@ -5,7 +5,6 @@ import keyway_testing as kt
 
 # By the feature that is missing.
 EXCLUDED = {
-    "persistence": {"bgrewriteaof", "bgsave", "lastsave", "save"},
     "replication": {"cluster|failover", "cluster|replicate", "failover", "psync", "replconf", "replicaof", "slaveof", "sync"},
     "migration": {"cluster|setslot", "migrate"},
     "ACL rules": {

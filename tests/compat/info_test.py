@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """INFO has redis-server's sections and fields, in its order; and the values that can be known are right."""
 
+import re
+
 import keyway_testing as kt
 
 SECTIONS = ["server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "commandstats", "errorstats",
@@ -97,6 +99,74 @@ class InfoTest(kt.TestCase):
                     self.assertEqual(server.info("clients")["clients_in_timeout_table"], "1")
                 kt.wait_until(lambda: server.info("clients")["blocked_clients"] == "0", what="the client to go")
                 self.assertEqual(server.info("clients")["clients_in_timeout_table"], "0")
+
+    def test_persistence(self):
+        """The fields and what they say in every state but loading."""
+        seen = []
+        volatile = re.compile("cow|buffer_length|pending_bio|perc|time_sec|save_time|_size$|processed|usec")
+        for server in self.servers:
+            states = []
+            with server.client() as client:
+                def note(state):
+                    sections = [client.value("INFO", name).decode() for name in ("persistence", "memory", "stats")]
+                    fields_of = [line.split(":", 1) for text in sections for line in text.splitlines() if ":" in line]
+                    names = [name for name, _ in fields_of if re.match("loading|current_|rdb_|aof_|mem_not|mem_aof|latest_fork|total_forks", name)]
+                    values = {name: value for name, value in fields_of if re.match("rdb_|aof_|total_forks", name) and not volatile.search(name)}
+                    states.append((state, names, values))
+                    return dict(fields_of)
+
+                def waits(**wanted):
+                    kt.wait_until(lambda: wanted.items() <= server.info("persistence").items(), timeout=30, what=str(wanted))
+
+                for i in range(10):
+                    client.value("SET", f"key:{i}", "x")
+                note("some changes")
+                client.value("SAVE")
+                note("saved")
+                client.value("CONFIG", "SET", "rdb-key-save-delay", "200000")
+                client.value("BGSAVE")
+                client.value("SET", "key:1", "y")
+                waits(rdb_bgsave_in_progress="1")
+                info = note("saving")
+                self.assertEqual(info["current_save_keys_total"], "10")
+                self.assertGreaterEqual(int(info["rdb_current_bgsave_time_sec"]), 0)
+                client.value("CONFIG", "SET", "rdb-key-save-delay", "0")
+                waits(rdb_bgsave_in_progress="0")
+                info = note("saved in the background")
+                self.assertEqual(info["current_fork_perc"], "0.00")
+                self.assertGreater(int(info["latest_fork_usec"]), 0)
+                client.value("CONFIG", "SET", "rdb-key-save-delay", "200000")
+                client.value("CONFIG", "SET", "appendonly", "yes")
+                waits(aof_rewrite_in_progress="1")
+                info = note("the first rewrite")
+                self.assertGreaterEqual(int(info["aof_current_rewrite_time_sec"]), 0)
+                client.value("CONFIG", "SET", "rdb-key-save-delay", "0")
+                waits(aof_rewrite_in_progress="0")
+                client.value("SET", "key:1", "z")
+                info = note("appendonly")
+                self.assertEqual(info["mem_aof_buffer"], info["mem_not_counted_for_evict"])
+                client.value("BGREWRITEAOF")
+                waits(aof_rewrite_in_progress="0")
+                info = note("rewritten")
+                self.assertEqual(info["aof_base_size"], info["aof_current_size"])
+                client.value("CONFIG", "RESETSTAT")
+                note("reset")
+                client.value("CONFIG", "SET", "appendonly", "no")
+                note("off again")
+            seen.append(states)
+        for theirs, ours in zip(*seen):
+            self.assertEqual(ours, theirs)
+
+    def test_memory_of_the_append_only_buffer(self):
+        for server in self.servers:
+            with self.subTest(type(server).__name__), server.client() as client:
+                client.value("CONFIG", "SET", "appendonly", "yes")
+                kt.wait_until(lambda: server.info("persistence")["aof_rewrite_in_progress"] == "0", timeout=30)
+                client.value("SET", "a", "x" * 100_000)
+                stats = client.value("MEMORY", "STATS")
+                stats = dict(zip(stats[::2], stats[1::2]))
+                self.assertIn(b"aof.buffer", stats)
+                self.assertEqual(client.call("CONFIG", "SET", "appendonly", "no"), b"+OK\r\n")
 
     def test_scripts_and_functions(self):
         library = "#!lua name=%s\nredis.register_function('%s1', function() return 1 end) redis.register_function('%s2', function() return 2 end)"

@@ -2,10 +2,10 @@
 // of the seeds, always the same ones, so that a failure is a failure for everybody.
 //
 // The targets define LLVMFuzzerTestOneInput as libFuzzer wants it. For a real, coverage-guided run
-// build a target without this file (all on one line) and give it its corpus:
+// build a target without this file (all on one line) and give it its seeds:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I.
 //     tests/fuzz/request_parser_fuzz.cc common/resp/*.cc common/base/output_buffer.cc -lglog
-//   ./a.out tests/fuzz/corpus/request_parser
+//   ./a.out tests/fuzz/seeds/request_parser
 //
 // Usage here: <target> [--runs=N] FILE...   Each file is one seed.
 #include <algorithm>

@@ -30,7 +30,7 @@ Record* Read(std::string_view payload, const rdb::ReadOptions& options) {
   uint8_t type = 0;
   if (!reader.Byte(&type)) return nullptr;
   auto value = rdb::ReadValue(type, options, &reader, &text);
-  return value.has_value() ? Record::New("key", std::move(*value), kNoExpiry, 0) : nullptr;
+  return value.ok() ? Record::New("key", std::move(*value), kNoExpiry, 0) : nullptr;
 }
 
 // Two tables with the same elements may list those whose hashes collide in another order.
