@@ -138,6 +138,8 @@ void Client::Pin() {
   if (pinned_) return;
   pinned_ = true;
   reply_start_ += stream_->bytes_sent();
+  // What comes meanwhile is executed afterwards, even if the peer has closed its side by then.
+  stream_->PauseReading();
 }
 
 void Client::Unpin() {
