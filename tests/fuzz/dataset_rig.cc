@@ -48,7 +48,8 @@ DatasetRig::DatasetRig()
   commands::RegisterZset(handlers);
   commands::RegisterGeo(handlers);
   commands::RegisterTransactions(handlers);
-  log::SetLevel(log::Level::kWarning);
+  // Names of keys in it may be any bytes.
+  CHECK(log::Init({.program = "fuzz", .logfile = "/dev/null", .level = log::Level::kWarning}).ok());
   // A number in a command shall not make gigabytes.
   config.proto_max_bulk_len = 1024 * 1024;
   // Or no mutation would come further.
