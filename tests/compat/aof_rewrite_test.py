@@ -82,7 +82,7 @@ class Scene:
         parent write is chance."""
         lines = []
         for line in self.server.output().splitlines():
-            head = re.match(r"\d+:([MC]) \d+ \w+ \d+ [\d:.]+ (.) (.*)", line)
+            head = re.search(r"\d+:([MC]) \d+ \w+ \d+ [\d:.]+ (.) (.*)", line)
             if head and LOGGED.search(head[3]) and not re.search("CoW|Client closed|DB loaded|" + without, head[3]):
                 lines.append((head[1], head[2], re.sub(r"(pid |child: |-bg-|took )\d+", r"\1N", head[3])))
         for role in "MC":

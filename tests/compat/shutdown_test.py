@@ -16,8 +16,9 @@ def lines_of_the_end(text):
     """What a log tells from the first request to end on."""
     lines = []
     for line in text.splitlines():
-        match = re.match(r"\d+:[A-Z] \d\d \w{3} \d{4} [\d:.]+ ([*#.-]) (.*)", line)
-        if match is None or _NOISE.search(line):
+        # Before it there may be a part of what redis-server's child writes, word by word, when it is killed.
+        match = re.search(r"\d+:[A-Z] \d\d \w{3} \d{4} [\d:.]+ ([*#.-]) (.*)", line)
+        if match is None or _NOISE.search(match[2]):
             continue
         level, message = match.groups()
         if re.match(r"Received .* shutdown", message):

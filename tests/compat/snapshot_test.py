@@ -14,7 +14,7 @@ import keyway_testing as kt
 # A key: a child that saves stays until it is killed.
 FOREVER = 1000 * 1000 * 1000
 LIBRARY = "#!lua name=%s\nredis.register_function('%s', function(keys, args) return 1 end)"
-LOG_LINE = re.compile(r"^\d+:([A-Z]) \d+ \w+ \d+ [\d:.]+ ([-.*#]) (.*)$")
+LOG_LINE = re.compile(r"\d+:([A-Z]) \d+ \w+ \d+ [\d:.]+ ([-.*#]) (.*)$")
 
 
 def fill(client, count, value="value"):
@@ -125,7 +125,7 @@ class Scene:
 
     def note_log(self, first):
         """The lines from the first one with this text on, without numbers and paths."""
-        lines = [match.groups() for match in map(LOG_LINE.match, self.server.output().splitlines()) if match]
+        lines = [match.groups() for match in map(LOG_LINE.search, self.server.output().splitlines()) if match]
         start = next(i for i, line in enumerate(lines) if first in line[2])
         # Parent and child write when they come to it: only the order within each is sure.
         for role, level, text in sorted(lines[start:], key=lambda line: line[0] == "C"):
