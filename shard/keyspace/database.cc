@@ -48,10 +48,6 @@ void SetMemoryShared(bool shared) {
   memory_shared = shared;
 }
 
-bool IsMemoryShared() {
-  return memory_shared;
-}
-
 Database::Database(int index, Environment& environment)
     : index_(index), environment_(environment) {}
 

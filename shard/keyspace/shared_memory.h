@@ -2,12 +2,11 @@
 // copied first, a page at a time, so what need not be written is left alone: Database does not note
 // when a key was used.
 //
-// Of the process, as a fork is; its main thread alone sets and asks.
+// Of the process, as a fork is; its main thread alone sets it.
 #pragma once
 
 namespace keyway::shard::keyspace {
 
 void SetMemoryShared(bool shared);
-bool IsMemoryShared();
 
 }  // namespace keyway::shard::keyspace
