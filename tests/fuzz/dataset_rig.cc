@@ -50,7 +50,7 @@ DatasetRig::DatasetRig()
   commands::RegisterTransactions(handlers);
   // Names of keys in it may be any bytes.
   CHECK(log::Init({.program = "fuzz", .logfile = "/dev/null", .level = log::Level::kWarning}).ok());
-  // A number in a command shall not make gigabytes.
+  // For what is not replayed: a command of a file may make a string of up to 4 GiB (MaxStringBytes).
   config.proto_max_bulk_len = 1024 * 1024;
   // Or no mutation would come further.
   config.rdbchecksum = false;
