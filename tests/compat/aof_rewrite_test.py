@@ -96,6 +96,11 @@ class Scene:
         """Until no child runs and none is scheduled, and what was replaced is gone from the disk."""
         kt.wait_until(self.is_idle, timeout=30, what="children to end")
 
+    def saved(self, count):
+        """Whether so many BGSAVEs have ended and none runs: rdb_saves counts them when they begin."""
+        info = self.info()
+        return info["rdb_bgsave_in_progress"] == "0" and info["rdb_saves"] == str(count)
+
     def wait_files(self, count):
         kt.wait_until(lambda: len(self.files()) == count, timeout=30, what=f"{count} files, not {self.files()}")
 
@@ -414,8 +419,7 @@ class AofRewriteTest(kt.TestCase):
                 self.quick(s)
                 s.kill_child()
                 s.wait()
-                kt.wait_until(lambda: s.info()["rdb_bgsave_in_progress"] == "0" and s.info()["rdb_saves"] == "1", timeout=30,
-                              what="the BGSAVE that was scheduled")
+                kt.wait_until(lambda: s.saved(1), timeout=30, what="the BGSAVE that was scheduled")
                 s.note_info("aof_current_size", "aof_base_size")
                 self.slow(s)
                 s.call("BGSAVE")
