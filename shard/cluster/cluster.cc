@@ -74,6 +74,7 @@ class ShardCluster final : public Cluster {
   gossip::SlotKeys& keys() override { return keys_; }
   Status SaveConfig() override { return process_->SaveConfig(); }
   void ClaimSlotsWithKeys() override { process_->ClaimSlotsWithKeys(); }
+  void set_data(gossip::DataNode* data) override { process_->set_data(data); }
   void set_subscribers(Subscribers* subscribers) override {
     process_->set_subscribers(subscribers);
   }

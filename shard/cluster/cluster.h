@@ -28,6 +28,7 @@ class Keyspace;
 namespace keyway::shard::cluster::gossip {
 class Engine;
 class SlotKeys;
+class DataNode;
 }  // namespace keyway::shard::cluster::gossip
 
 namespace keyway::shard::cluster {
@@ -91,6 +92,9 @@ class Cluster {
   // The data set was loaded. A primary takes over slots that hold keys and have no owner; those that
   // have another owner it imports, as Redis does.
   virtual void ClaimSlotsWithKeys() = 0;
+
+  // Outlives the cluster; nullptr: there are no data whose role could change.
+  virtual void set_data(gossip::DataNode* data) = 0;
 
   // Outlives the cluster; nullptr: nobody listens.
   virtual void set_subscribers(Subscribers* subscribers) = 0;

@@ -42,6 +42,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   gossip::SlotKeys& keys() override { return keys_; }
   Status SaveConfig() override;
   void ClaimSlotsWithKeys() override;
+  void set_data(gossip::DataNode* data) override { data_ = data != nullptr ? data : &no_data_; }
   void set_subscribers(Subscribers* subscribers) override { subscribers_ = subscribers; }
   void Publish(std::string_view channel, std::string_view message, bool shard) override {
     engine_.Publish(channel, message, shard);
@@ -57,6 +58,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
                  std::unique_ptr<NodesFile> file);
 
   void WorkIsDue() override;
+  gossip::DataNode& data() override { return *data_; }
   void OnPublished(std::string_view channel, std::string_view message, bool shard) override {
     if (subscribers_ != nullptr) subscribers_->OnPublished(channel, message, shard);
   }
@@ -83,6 +85,8 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   gossip::SlotKeys& keys_;
   ClusterOptions options_;
   Subscribers* subscribers_ = nullptr;
+  gossip::NoData no_data_;
+  gossip::DataNode* data_ = &no_data_;
   std::unique_ptr<NodesFile> file_;
   bus::Links links_;
   bool finish_scheduled_ = false;

@@ -14,6 +14,7 @@
 #include "shard/commands/persistence_commands.h"
 #include "shard/commands/pubsub_commands.h"
 #include "shard/commands/register_keyspace_commands.h"
+#include "shard/commands/replication_commands.h"
 #include "shard/commands/script_commands.h"
 #include "shard/commands/server.h"
 #include "shard/commands/set_commands.h"
@@ -46,6 +47,7 @@ void RegisterAll(HandlerTable& handlers) {
   RegisterClient(handlers);
   RegisterServer(handlers);
   RegisterPersistence(handlers);
+  RegisterReplication(handlers);
   RegisterIntrospection(handlers);
   cluster::RegisterCluster(handlers);
 }

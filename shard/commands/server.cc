@@ -25,13 +25,6 @@ void Time(CommandContext& context) {
   context.reply.BulkInteger(micros % 1'000'000);
 }
 
-void Role(CommandContext& context) {
-  context.reply.ArrayHeader(3);
-  context.reply.Bulk("master");
-  context.reply.Integer(0);      // the replication offset
-  context.reply.ArrayHeader(0);  // the replicas
-}
-
 void Info(CommandContext& context) {
   context.reply.Verbatim("txt", InfoText(context.services, context.args.subspan(1)));
 }
@@ -94,7 +87,6 @@ void Shutdown(CommandContext& context) {
 
 void RegisterServer(HandlerTable& handlers) {
   handlers.Register("time", Time);
-  handlers.Register("role", Role);
   handlers.Register("info", Info);
   handlers.Register("lolwut", Lolwut);
   handlers.Register("shutdown", Shutdown);

@@ -52,22 +52,6 @@ void Unwatch(CommandContext& context) {
   context.reply.Ok();
 }
 
-// There are no replicas yet, so that none has acknowledged anything.
-void Wait(CommandContext& context) {
-  int64_t replicas = 0;
-  int64_t timeout_ms = 0;
-  if (!ReadInteger(context, context.args[1], &replicas) ||
-      !ReadTimeoutMillis(context, context.args[2], &timeout_ms)) {
-    return;
-  }
-  if (replicas <= 0) {
-    context.reply.Integer(0);
-    return;
-  }
-  context.services.blocking->Block(
-      context, {.timeout_ms = timeout_ms, .on_timeout = Blocking::OnTimeout::kZero});
-}
-
 }  // namespace
 
 void RegisterTransactions(HandlerTable& handlers) {
@@ -76,7 +60,6 @@ void RegisterTransactions(HandlerTable& handlers) {
   handlers.Register("discard", Discard);
   handlers.Register("watch", Watch);
   handlers.Register("unwatch", Unwatch);
-  handlers.Register("wait", Wait);
 }
 
 }  // namespace keyway::shard::commands

@@ -262,10 +262,12 @@ size_t Client::ExecuteRequests(std::string_view bytes) {
       break;
     }
     if (outcome == resp::ParseOutcome::kNeedMore) {
+      PassOn(bytes, done, parser_.consumed());
       done += parser_.consumed();
       break;
     }
     if (dispatcher.Execute(*this, parser_.arguments()) == Dispatcher::Outcome::kPostponed) break;
+    PassOn(bytes, done, parser_.consumed());
     done += parser_.consumed();
     if (closing_ || suspended_) break;
     if (output_bytes() > pause_bytes_) {
@@ -275,6 +277,11 @@ size_t Client::ExecuteRequests(std::string_view bytes) {
     }
   }
   return done;
+}
+
+void Client::PassOn(std::string_view bytes, size_t from, size_t count) {
+  if (!from_primary() || count == 0) return;
+  state<PrimaryState>(StateKind::kPrimary)->OnExecuted(bytes.substr(from, count));
 }
 
 void Client::FailProtocol(std::string_view bytes) {
@@ -342,7 +349,12 @@ std::string Client::Describe(int64_t now_micros) const {
     if (state != nullptr) state->Describe(states);
   }
   std::string flags;
-  if (states.monitor) flags += 'O';
+  if (states.monitor) {
+    flags += 'O';
+  } else if (states.replica) {
+    flags += 'S';
+  }
+  if (states.primary) flags += 'M';
   if (states.pubsub) flags += 'P';
   if (states.multi) flags += 'x';
   if (states.blocked) flags += 'b';

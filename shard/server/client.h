@@ -48,6 +48,8 @@ class Client final : public net::StreamHandler {
   ~Client() override;
   // Begins to read.
   void Start();
+  // What its stream has read before, for somebody else, is presented at the end of this pass.
+  void PresentRetained() { stream_->ResumeReading(); }
 
   // --- Who it is.
   uint64_t id() const { return id_; }
@@ -88,6 +90,10 @@ class Client final : public net::StreamHandler {
   T* state(StateKind kind) const {
     return static_cast<T*>(states_[static_cast<size_t>(kind)].get());
   }
+  // Whether it is the link to this server's primary: what comes is executed as the primary's word,
+  // without the checks that a client's requests pass, and not answered.
+  bool from_primary() const { return has_state(StateKind::kPrimary); }
+  bool is_replica() const { return has_state(StateKind::kReplica); }
   bool has_state(StateKind kind) const { return states_[static_cast<size_t>(kind)] != nullptr; }
   // Replaces it; nullptr: none. The old one is destroyed.
   void set_state(StateKind kind, std::unique_ptr<ClientState> state);
@@ -165,6 +171,8 @@ class Client final : public net::StreamHandler {
  private:
   bool MayExecute();
   size_t ExecuteRequests(std::string_view bytes);
+  // So many more bytes of `bytes` are done with.
+  void PassOn(std::string_view bytes, size_t from, size_t count);
   void FailProtocol(std::string_view bytes);
   // Makes the stream present what it retains, after others had their turn.
   void PresentAgain();

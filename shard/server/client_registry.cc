@@ -70,6 +70,20 @@ void ClientRegistry::Accept(std::unique_ptr<net::Stream> stream) {
   started.Start();
 }
 
+Client& ClientRegistry::AddPrimary(std::unique_ptr<net::Stream> stream,
+                                   std::unique_ptr<PrimaryState> state) {
+  const uint64_t id = next_id_++;
+  auto owned = std::make_unique<Client>(id, std::move(stream), *this);
+  Client& client = *owned;
+  clients_.emplace(id, std::move(owned));
+  client.set_authenticated(true);
+  client.SetReplyMode(ReplyMode::kOff);
+  client.set_state(StateKind::kPrimary, std::move(state));
+  client.Start();
+  client.PresentRetained();
+  return client;
+}
+
 Client* ClientRegistry::Find(uint64_t id) {
   const auto found = clients_.find(id);
   return found == clients_.end() ? nullptr : found->second.get();

@@ -48,6 +48,10 @@ class ClientRegistry {
   // error (maxclients, protected mode).
   void Accept(std::unique_ptr<net::Stream> stream);
 
+  // The link to the primary that this server replicates becomes a client: authenticated, without
+  // replies. `state` is its kPrimary state. What the stream has retained is presented in this pass.
+  Client& AddPrimary(std::unique_ptr<net::Stream> stream, std::unique_ptr<PrimaryState> state);
+
   // nullptr when no such client is connected.
   Client* Find(uint64_t id);
   // In the order in which they connected. `visit` may close clients.

@@ -4,12 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace keyway::shard {
 
 // What CLIENT LIST tells about a client's states.
 struct ClientDescription {
   bool monitor = false;          // flag O
+  bool replica = false;          // S
+  bool primary = false;          // M
   bool pubsub = false;           // P
   bool multi = false;            // x
   bool blocked = false;          // b
@@ -39,7 +42,23 @@ class ClientState {
   virtual size_t Memory() const = 0;
 };
 
-enum class StateKind : uint8_t { kTransaction, kWait, kSubscriptions, kTracking, kMonitor };
-inline constexpr size_t kStateKinds = 5;
+// The link to the primary that this server replicates.
+class PrimaryState : public ClientState {
+ public:
+  // These bytes of the primary's stream are done with: a request that was executed (or queued, in a
+  // transaction), or empty lines.
+  virtual void OnExecuted(std::string_view bytes) = 0;
+};
+
+enum class StateKind : uint8_t {
+  kTransaction,
+  kWait,
+  kSubscriptions,
+  kTracking,
+  kMonitor,
+  kReplica,  // it replicates this server, or is about to
+  kPrimary,  // PrimaryState
+};
+inline constexpr size_t kStateKinds = 7;
 
 }  // namespace keyway::shard

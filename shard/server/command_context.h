@@ -50,6 +50,7 @@ class LongCall;        // shard/server/long_call.h: commands that step aside
 class Scripts;         // shard/server/scripts.h: EVAL, FCALL
 class Effects;         // shard/server/effects.h: the stream that replicas and the AOF read
 class Persistence;     // shard/server/persistence.h: RDB, AOF
+class Replication;     // shard/server/replication.h: primaries and replicas
 class CallEffects;     // shard/server/effects.h: what a call adds to it
 
 // The parts of a running shard, for handlers that need more than keys and a reply. References live
@@ -80,6 +81,7 @@ struct Services {
   Scripts* scripts = nullptr;
   Effects* effects = nullptr;
   Persistence* persistence = nullptr;
+  Replication* replication = nullptr;
 };
 
 struct CommandContext {

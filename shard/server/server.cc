@@ -49,6 +49,7 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
       blocking_(services_),
       scripts_(services_),
       persistence_(services_, files, [this] { ServeWhileLoading(); }),
+      replication_(services_, effects_, persistence_),
       process_options_(config),
       listeners_(loop_, config_, clients_),
       cron_(services_),
@@ -77,6 +78,7 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
   services_.blocking = &blocking_;
   services_.scripts = &scripts_;
   services_.persistence = &persistence_;
+  services_.replication = &replication_;
   lifecycle_.set_on_shutdown(
       [this](const Lifecycle::ShutdownOptions& options) { return PrepareForEnd(options); });
   ApplyKeyspaceOptions();
@@ -107,6 +109,7 @@ Status Server::Start() {
   }
   ConnectConfig();
   persistence_.ConnectConfig();
+  replication_.ConnectConfig();
   keyspace_events_.Configure(config_.notify_keyspace_events);
   open_ = true;
   stats_.memory_at_start = stats_.memory_peak = UsedMemory(services_);
@@ -114,6 +117,7 @@ Status Server::Start() {
     StopServing();  // there may be clients
     return status;
   }
+  replication_.Start();
   if (config_.port != 0) KEYWAY_NOTICE() << "Ready to accept connections";
   if (!config_.unixsocket.empty()) {
     KEYWAY_NOTICE() << "The server is now ready to accept connections at " << config_.unixsocket;

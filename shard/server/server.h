@@ -19,6 +19,7 @@
 #include "shard/persistence/files/file_system.h"
 #include "shard/pubsub/keyspace_events.h"
 #include "shard/pubsub/pubsub.h"
+#include "shard/replication/engine.h"
 #include "shard/scripting/engine.h"
 #include "shard/server/blocking_engine.h"
 #include "shard/server/client_eviction.h"
@@ -110,6 +111,7 @@ class Server {
   BlockingEngine blocking_;
   scripting::ScriptEngine scripts_;
   persistence::Engine persistence_;
+  replication::Engine replication_;
   ProcessOptions process_options_;
   Listeners listeners_;
   Cron cron_;

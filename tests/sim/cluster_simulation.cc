@@ -79,6 +79,7 @@ class ClusterSimulation::Node final : public gossip::Transport,
   size_t QueueMemory(LinkId) const override { return 0; }
 
   // Host
+  gossip::DataNode& data() override { return no_data_; }
   void WorkIsDue() override { work_due_ = true; }
   Status SaveConfig() override {
     disk_ = cluster::FormatNodesFile(engine_->table(), *this);
@@ -117,6 +118,7 @@ class ClusterSimulation::Node final : public gossip::Transport,
   std::string disk_;
   uint64_t life_ = 0;
   bool work_due_ = false;
+  gossip::NoData no_data_;
   SlotSet with_keys_;
   SlotSet dropped_;
   std::map<LinkId, std::shared_ptr<Connection>> connections_;

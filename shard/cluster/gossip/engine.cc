@@ -20,7 +20,12 @@ Engine::Engine(NodeTable table, const ClusterOptions& options, const Clock& cloc
       messenger_(table_, links_, options, state_, stats_, clock, random),
       failures_(table_, options, state_, messenger_, pending_, clock),
       claims_(table_, messenger_, pending_, keys),
+      roles_(table_, messenger_, pending_, host),
       voter_(table_, messenger_, host, options, clock),
+      manual_failover_(table_, messenger_, pending_, roles_, host, clock),
+      election_(table_, messenger_, pending_, roles_, host, manual_failover_, options, state_, clock,
+                random),
+      migration_(table_, roles_, options, clock),
       handler_(table_, links_, messenger_, failures_, claims_, voter_, blacklist_, pending_, host,
                options, stats_, clock, random),
       heartbeat_(table_, links_, messenger_, failures_, options, stats_, clock, random) {
@@ -45,6 +50,9 @@ void Engine::ApplyOptions() {
 
 void Engine::Tick() {
   heartbeat_.Tick();
+  manual_failover_.Tick();
+  election_.Tick();
+  migration_.Tick();
   if (!state_.ok()) pending_.UpdateState();
   if (save_failed_) pending_.Save();
 }

@@ -13,6 +13,9 @@
 #include "common/base/expected.h"
 #include "common/base/random.h"
 #include "shard/cluster/bus/message.h"
+#include "shard/cluster/failover/election.h"
+#include "shard/cluster/failover/manual_failover.h"
+#include "shard/cluster/failover/replica_migration.h"
 #include "shard/cluster/failover/voter.h"
 #include "shard/cluster/gossip/blacklist.h"
 #include "shard/cluster/gossip/failure_detector.h"
@@ -23,6 +26,7 @@
 #include "shard/cluster/gossip/messenger.h"
 #include "shard/cluster/gossip/node_table.h"
 #include "shard/cluster/gossip/pending_work.h"
+#include "shard/cluster/gossip/roles.h"
 #include "shard/cluster/gossip/slot_claims.h"
 #include "shard/cluster/gossip/stats.h"
 #include "shard/cluster/options.h"
@@ -76,6 +80,8 @@ class Engine {
   const State& state() const { return state_; }
   const BusStats& stats() const { return stats_; }
   FailureDetector& failures() { return failures_; }
+  Roles& roles() { return roles_; }
+  failover::ManualFailover& manual_failover() { return manual_failover_; }
   PendingWork& pending() { return pending_; }
   const Clock& clock() const { return clock_; }
   const ClusterOptions& options() const { return options_; }
@@ -95,7 +101,11 @@ class Engine {
   Messenger messenger_;
   FailureDetector failures_;
   SlotClaims claims_;
+  Roles roles_;
   failover::Voter voter_;
+  failover::ManualFailover manual_failover_;
+  failover::Election election_;
+  failover::ReplicaMigration migration_;
   Blacklist blacklist_;
   MessageHandler handler_;
   Heartbeat heartbeat_;

@@ -79,6 +79,13 @@ void Messenger::SendPong(LinkId link) {
   Send(link, Heartbeat(bus::MessageType::kPong));
 }
 
+void Messenger::BroadcastPong() {
+  for (Node* node : table_.nodes()) {
+    if (node->outbound == kNoLink || node->is(kMyself | kHandshake)) continue;
+    Send(node->outbound, Heartbeat(bus::MessageType::kPong));
+  }
+}
+
 void Messenger::BroadcastFail(const Node& failed) {
   bus::Message message = Header(bus::MessageType::kFail);
   message.body = bus::FailBody{failed.id};

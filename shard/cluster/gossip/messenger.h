@@ -41,6 +41,8 @@ class Messenger {
   void SendPong(LinkId link);
   // Tells every node that can be reached that `failed` has failed.
   void BroadcastFail(const Node& failed);
+  // Tells every node that can be reached who this node is now.
+  void BroadcastPong();
   // This node's vote for `candidate`.
   void SendFailoverAck(const Node& candidate);
   // To every node that can be reached; `shard`: to those that serve the slots of this one.

@@ -82,6 +82,7 @@ class FakeTransport : public gossip::Transport {
 
 class FakeHost : public gossip::Host {
  public:
+  gossip::DataNode& data() override { return no_data; }
   void WorkIsDue() override { due = true; }
   Status SaveConfig() override {
     ++saves;
@@ -95,6 +96,7 @@ class FakeHost : public gossip::Host {
   void OnSlotsLost(const SlotSet& slots) override { lost |= slots; }
 
   std::vector<std::string> published;
+  gossip::NoData no_data;
   SlotSet lost;
   bool due = false;
   bool fail_saves = false;
