@@ -52,6 +52,12 @@ void Backlog::Append(std::string_view bytes) {
   }
 }
 
+void Backlog::Shift(uint64_t by) {
+  CHECK(readers_.empty());
+  begin_ += by;
+  end_ += by;
+}
+
 void Backlog::set_keep_bytes(size_t keep_bytes) {
   keep_bytes_ = keep_bytes;
   Trim();

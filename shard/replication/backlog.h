@@ -54,6 +54,8 @@ class Backlog {
   Backlog& operator=(const Backlog&) = delete;
 
   void Append(std::string_view bytes);
+  // All offsets grow by so much: what is kept belongs behind something. There is no reader.
+  void Shift(uint64_t by);
   // repl-backlog-size was changed.
   void set_keep_bytes(size_t keep_bytes);
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "common/net/event_loop.h"
 #include "shard/persistence/engine/engine.h"
@@ -53,7 +55,10 @@ class Engine final : public Replication {
   void End() override { replicas_.End(); }
 
  private:
+  std::optional<persistence::StreamPlace> PlaceNow() const;
   void Cron();
+  void TellAcknowledged();
+  void SetDirective(const std::vector<std::string>& words);
 
   Services& services_;
   ReplicationStream stream_;
@@ -61,6 +66,7 @@ class Engine final : public Replication {
   PrimaryLink link_;
   Failover failover_;
   net::Timer timer_;
+  bool acknowledged_ = false;  // in this pass
 };
 
 }  // namespace keyway::shard::replication

@@ -24,12 +24,9 @@ class Failover {
   Status Start(const Replication::FailoverOptions& options);
   Status Abort();
 
-  // Somebody has acknowledged.
-  void OnAcknowledged();
-  // The new primary has taken over (the link is connected, or loads): the failover is done.
-  void OnTakenOver();
-  // Ten times a second: the timeout, the link's progress.
-  void Cron();
+  // At the end of every pass: goes on as soon as a replica has everything, or the time is over, and
+  // ends when the new primary has taken over.
+  void Check();
 
  private:
   struct Impl;

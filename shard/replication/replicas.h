@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string_view>
+#include <memory>
 #include <vector>
 
 #include "shard/persistence/engine/engine.h"
@@ -33,6 +33,9 @@ class Replicas {
   void HandleReplconf(CommandContext& context);
   void HandleSync(CommandContext& context);
 
+  // REPLCONF GETACK has come.
+  void set_on_get_acknowledgement(std::function<void()> callback);
+
   size_t count() const;
   std::vector<ReplicaStatus> Describe() const;
   size_t CountAcknowledged(uint64_t offset) const;
@@ -43,7 +46,7 @@ class Replicas {
   // The history that they follow is over (this server begins a full sync with another primary, or its
   // id has changed in a way they cannot follow): all are disconnected, and ask again.
   void DisconnectAll();
-  // This server follows `bytes` that it has not sent on: fills outputs. At the end of every pass.
+  // Fills outputs. At the end of every pass.
   void Pump();
   // Ten times a second: pings, timeouts, output limits, delayed full syncs, the backlog's time.
   void Cron();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/log/log.h"
+
 namespace keyway::shard::replication {
 namespace {
 
@@ -27,7 +29,7 @@ ReplicationStream::~ReplicationStream() {
 void ReplicationStream::Activate() {
   if (active()) return;
   backlog_ = std::make_unique<Backlog>(offset_ + 1, keep_bytes_);
-  encoder_.ForgetDatabase();
+  ForgetDatabase();
   effects_.AddSink(*this, kEffectReplicas);
 }
 
@@ -53,7 +55,7 @@ void ReplicationStream::AppendBytes(std::string_view bytes) {
 }
 
 void ReplicationStream::AppendCommand(std::span<const std::string_view> args) {
-  if (!active()) return;
+  if (!active() || follows_) return;
   scratch_ = "*" + std::to_string(args.size()) + "\r\n";
   for (std::string_view arg : args) {
     scratch_ += "$" + std::to_string(arg.size()) + "\r\n";
@@ -66,6 +68,9 @@ void ReplicationStream::OnUnit(std::span<const Effect> effects) {
   if (follows_) return;
   scratch_.clear();
   encoder_.Append(effects, &scratch_);
+  for (const Effect& effect : effects) {
+    if ((effect.targets & kEffectReplicas) != 0) database_ = effect.db;
+  }
   backlog_->Append(scratch_);
 }
 
@@ -82,6 +87,9 @@ void ReplicationStream::ForgetSecondId() {
 void ReplicationStream::Shift() {
   second_id_ = std::exchange(id_, random_.Hex(kIdLength));
   second_offset_ = static_cast<int64_t>(offset()) + 1;
+  KEYWAY_WARNING() << "Setting secondary replication ID to " << second_id_
+                   << ", valid up to offset: " << second_offset_ << ". New replication ID is "
+                   << id_;
 }
 
 void ReplicationStream::Adopt(std::string_view id, uint64_t offset) {
@@ -104,37 +112,23 @@ void ReplicationStream::Rename(std::string_view id) {
 void ReplicationStream::AdoptAsSecond(std::string_view id, uint64_t offset) {
   second_id_ = id;
   second_offset_ = static_cast<int64_t>(offset) + 1;
-  offset_ = offset;
+  if (active()) {
+    backlog_->Shift(offset);
+  } else {
+    offset_ += offset;
+  }
 }
 
-std::unique_ptr<Backlog::Reader> ReplicationStream::Continue(std::string_view id, int64_t offset,
-                                                             std::string* why) {
+std::unique_ptr<Backlog::Reader> ReplicationStream::Continue(std::string_view id, int64_t offset) {
   const bool own = id == id_;
   const bool second = id == second_id_ && offset <= second_offset_;
-  if (!own && !second) {
-    if (id == "?") {
-      why->clear();
-    } else if (id != second_id_) {
-      *why = "Replication ID mismatch (Replica asked for '" + std::string(id) +
-             "', my replication IDs are '" + id_ + "' and '" + second_id_ + "')";
-    } else {
-      *why = "Requested offset for second ID was " + std::to_string(offset) +
-             ", but I can reply up to " + std::to_string(second_offset_);
-    }
-    return nullptr;
-  }
-  std::unique_ptr<Backlog::Reader> reader;
-  if (active() && offset > 0) reader = backlog_->Read(static_cast<uint64_t>(offset));
-  if (reader == nullptr) {
-    *why = "Unable to partial resync with replica for lack of backlog (Replica request was: " +
-           std::to_string(offset) + ").";
-  }
-  return reader;
+  if ((!own && !second) || !active() || offset <= 0) return nullptr;
+  return backlog_->Read(static_cast<uint64_t>(offset));
 }
 
 std::unique_ptr<Backlog::Reader> ReplicationStream::ReadFromHere() {
   Activate();
-  encoder_.ForgetDatabase();
+  ForgetDatabase();
   return backlog_->Read(backlog_->end());
 }
 

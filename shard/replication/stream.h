@@ -50,7 +50,12 @@ class ReplicationStream final : private EffectSink {
   // A command that is no effect of a request: PING, REPLCONF GETACK. Without a SELECT in front.
   void AppendCommand(std::span<const std::string_view> args);
   // The next effect gets its SELECT: a replica begins with a full sync.
-  void ForgetDatabase() { encoder_.ForgetDatabase(); }
+  void ForgetDatabase() {
+    encoder_.ForgetDatabase();
+    database_ = -1;
+  }
+  // That the last effect has selected; -1: the next one selects its own.
+  int database() const { return database_; }
 
   // --- Identity.
   // A new id; the second is gone.
@@ -62,12 +67,13 @@ class ReplicationStream final : private EffectSink {
   void Adopt(std::string_view id, uint64_t offset);
   // The primary says on a partial sync that its id has changed: the old one becomes the second.
   void Rename(std::string_view id);
-  // After a restart of a primary, from an RDB file: `id` up to `offset` is this server's history, too.
+  // After a restart of a primary, from an RDB file: `id` up to `offset` is this server's history, too,
+  // and what it has written since it started comes behind.
   void AdoptAsSecond(std::string_view id, uint64_t offset);
 
   // Who has everything of `id` before `offset` (as PSYNC names them: the next byte it wants) goes on
-  // from there; nullptr: not possible, and `why` is what redis-server logs.
-  std::unique_ptr<Backlog::Reader> Continue(std::string_view id, int64_t offset, std::string* why);
+  // from there; nullptr: not possible.
+  std::unique_ptr<Backlog::Reader> Continue(std::string_view id, int64_t offset);
   // From the next byte on, for a full sync that begins now. Activates.
   std::unique_ptr<Backlog::Reader> ReadFromHere();
 
@@ -83,6 +89,7 @@ class ReplicationStream final : private EffectSink {
   size_t keep_bytes_;
   bool follows_ = false;
   EffectEncoder encoder_{kEffectReplicas};
+  int database_ = -1;  // as the encoder has it
   std::unique_ptr<Backlog> backlog_;
   std::string scratch_;
 };

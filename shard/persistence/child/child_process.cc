@@ -113,9 +113,9 @@ class PipeReport final : public ChildReport {
   int64_t cost_micros_ = 0;
 };
 
-void CloseAllBut(int first, int second) {
+void CloseAllBut(std::array<int, 3> kept) {
   unsigned from = STDERR_FILENO + 1;
-  const std::array<int, 2> kept = {std::min(first, second), std::max(first, second)};
+  std::sort(kept.begin(), kept.end());
   const auto close_until = [&from](unsigned end) {
     if (from < end && close_range(from, end - 1, 0) != 0) {
       // An old kernel.
@@ -186,7 +186,7 @@ void ChildProcess::Impl::RunBody(const Options& options, const Body& body, int p
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);  // it has died before that
   ResetSignals(signals);
-  CloseAllBut(pipe_end, log::KeepInChild());
+  CloseAllBut({pipe_end, log::KeepInChild(), options.descriptor});
   const ShardConfig& config = services.config;
   ApplyOomScoreOfChild(config);
   if (config.set_proc_title && !options.title.empty()) {

@@ -4,9 +4,9 @@
 // The child has only the forking thread. It must take no lock that another thread of the parent may
 // have held: it logs through common/log (no lock), allocates (the allocator is prepared for fork)
 // and writes files; it never returns from Start. It keeps no descriptor of the parent but standard
-// input, output and error, the log and the pipe to the parent, so that sockets and locked files are
-// the parent's alone, and is killed when the parent dies. A signal that would end the parent ends
-// it at once: what the parent does about signals is not for a child to do.
+// input, output and error, the log, the pipe to the parent and one more that it is asked to keep, so
+// that sockets and locked files are the parent's alone, and is killed when the parent dies. A signal
+// that would end the parent ends it at once: what the parent does about signals is not for a child to do.
 //
 // The pipe carries records of one size (see child_process.cc). Its end is the end of the child.
 #pragma once
@@ -58,6 +58,7 @@ class ChildProcess {
     uint64_t keys_total = 0;
     std::string title;     // "keyway-rdb-bgsave": {title} of proc-title-template
     std::string cpu_list;  // bgsave_cpulist, aof_rewrite_cpulist; empty: the parent's
+    int descriptor = -1;   // that the body writes to, open already; stays open in the child
   };
   // None may run. Forks; `body` runs in the child, whose exit code is 0 if it returns true, and
   // `on_end` on the loop's thread when the child is gone; it may start another. Error, for the log:

@@ -1,5 +1,7 @@
 #include "shard/persistence/engine/engine.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <utility>
 
@@ -12,9 +14,15 @@
 #include "shard/server/scripts.h"
 
 namespace keyway::shard::persistence {
+namespace {
+
+constexpr int kAofRestarts = 10;
+
+}  // namespace
 
 Engine::Engine(Services& services, FileSystem& files, std::function<void()> serve_while_loading)
     : services_(services),
+      files_(files),
       child_(services, status_),
       snapshots_(services, files, child_, status_),
       loader_(services, files, status_,
@@ -71,6 +79,32 @@ Expected<Persistence::Begun> Engine::RewriteInBackground() {
   return rewriter_.RewriteInBackground();
 }
 
+// --- Replication
+
+void Engine::PrepareForReplacement(bool to_file) {
+  if (aof_.on()) rewriter_.SwitchOff();
+  if (!child_.running(ChildKind::kSnapshot)) return;
+  if (to_file) {
+    KEYWAY_NOTICE() << "Replica is about to load the RDB file received from the master, but there "
+                       "is a pending RDB child running. Killing process "
+                    << child_.pid() << " and removing its temp file to avoid any race";
+  }
+  snapshots_.KillChild();
+}
+
+void Engine::RestartAof() {
+  if (!services_.config.appendonly || aof_.on()) return;
+  for (int attempt = 0; attempt < kAofRestarts; ++attempt) {
+    if (rewriter_.SwitchOn().ok()) return;
+    KEYWAY_WARNING() << "Failed enabling the AOF after successful master synchronization! Trying "
+                        "it again in one second.";
+    sleep(1);
+  }
+  KEYWAY_WARNING() << "FATAL: this replica instance finished the synchronization with its master, "
+                      "but the AOF can't be turned on. Exiting now.";
+  std::_Exit(1);
+}
+
 // --- DEBUG
 
 void Engine::EmptyDataset() {
@@ -79,6 +113,7 @@ void Engine::EmptyDataset() {
 }
 
 Status Engine::Reload(const ReloadOptions& options) {
+  if (status_.loading || status_.async_loading) return Error{kLoadingError};
   if (options.save && !snapshots_.Write()) return Error{"ERR"};
   // What emptying counts as changes is none: the same keys come back, as a rule.
   const uint64_t unsaved = services_.keyspace.changes() - status_.changes_at_last_save;
@@ -91,6 +126,7 @@ Status Engine::Reload(const ReloadOptions& options) {
 }
 
 Status Engine::LoadAof() {
+  if (status_.loading || status_.async_loading) return Error{kLoadingError};
   if (aof_.on()) {
     if (FileStatus flushed = aof_.FlushAndSync(); !flushed.ok()) {
       return Error{"ERR Error writing the append only file: " + flushed.error().message};

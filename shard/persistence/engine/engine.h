@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "shard/persistence/aof/aof_log.h"
 #include "shard/persistence/aof/aof_rewriter.h"
@@ -29,6 +30,25 @@ class Engine final : public Persistence {
 
   AofLog& aof() { return aof_; }
 
+  // --- For replication.
+  // Before Start.
+  void set_start_options(Loader::StartOptions options) {
+    loader_.set_start_options(std::move(options));
+  }
+  // After Start: what the RDB file said about replication, if that is what was loaded.
+  const DatasetOrigin& origin() const { return loader_.origin(); }
+  // Another data set is about to take the place of this one: ends the append-only file, until
+  // RestartAof, and a child that saves. `to_file`: the other one becomes the RDB file.
+  void PrepareForReplacement(bool to_file);
+  // The append-only file that PrepareForReplacement has ended begins anew, if appendonly is on. The
+  // process ends if that fails again and again.
+  void RestartAof();
+  // For full syncs, which write the same file, or to a pipe instead, in the same child.
+  FileSystem& files() { return files_; }
+  ChildProcess& child() { return child_; }
+  Snapshots& snapshots() { return snapshots_; }
+  PersistenceStatus& mutable_status() { return status_; }
+
   // Persistence
   Status Save() override;
   Expected<Begun> SaveInBackground(bool schedule) override;
@@ -46,6 +66,7 @@ class Engine final : public Persistence {
   void CloseAof();
 
   Services& services_;
+  FileSystem& files_;
   ChildProcess child_;
   Snapshots snapshots_;
   Loader loader_;

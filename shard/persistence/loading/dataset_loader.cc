@@ -22,6 +22,7 @@ namespace {
 constexpr uint64_t kFewestBytesOfKey = 3;  // type, key, value
 constexpr uint64_t kMaxEmptyKeysLogged = 10;
 constexpr uint64_t kKeysBetweenClocks = 64;
+constexpr size_t kReplicationIdLength = 40;
 constexpr int64_t kMaxMicrosBetweenReports = 10'000;
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 
@@ -47,12 +48,13 @@ class DatasetVisitor final : public rdb::FileVisitor {
         access_policy_(services.keyspace.options().access),
         now_ms_(services.clock.WallMillis()),
         first_access_(keyspace::FirstAccess(access_policy_, now_ms_)),
-        database_(&services.keyspace.database(0)),
+        database_(&DatabaseAt(0)),
         reported_micros_(services.clock.MonotonicMicros()) {}
 
   uint64_t keys_loaded() const { return keys_loaded_; }
   uint64_t keys_expired() const { return keys_expired_; }
   uint64_t empty_keys() const { return empty_keys_; }
+  const DatasetOrigin& origin() const { return origin_; }
 
   void Aux(std::string_view name, std::string_view value) override {
     if (name.starts_with('%')) {
@@ -73,14 +75,19 @@ class DatasetVisitor final : public rdb::FileVisitor {
       if (Number(value) != 0) KEYWAY_NOTICE() << "RDB has an AOF tail";
     } else if (IsName(name, "aof-base")) {
       if (Number(value) != 0) KEYWAY_NOTICE() << "RDB is base AOF";
-    } else if (!IsName(name, "redis-bits") && !IsName(name, "lua") &&
-               !IsName(name, "repl-stream-db") && !IsName(name, "repl-id") &&
-               !IsName(name, "repl-offset")) {
+    } else if (IsName(name, "repl-stream-db")) {
+      origin_.database = static_cast<int>(Number(value));
+    } else if (IsName(name, "repl-id")) {
+      if (value.size() == kReplicationIdLength) origin_.id = value;
+    } else if (IsName(name, "repl-offset")) {
+      origin_.offset = Number(value);
+    } else if (!IsName(name, "redis-bits") && !IsName(name, "lua")) {
       KEYWAY_DEBUG() << "Unrecognized RDB AUX field: '" << name << "'";
     }
   }
 
   Status Library(std::string_view code) override {
+    if (options_.library) return options_.library(code);
     if (services_.scripts == nullptr) return Error{"there is no engine for scripts"};
     return services_.scripts->LoadLibrary(code, options_.replace);
   }
@@ -88,7 +95,7 @@ class DatasetVisitor final : public rdb::FileVisitor {
   Status Database(uint64_t index) override {
     const auto count = static_cast<uint64_t>(services_.keyspace.database_count());
     if (index < count) {
-      database_ = &services_.keyspace.database(static_cast<int>(index));
+      database_ = &DatabaseAt(static_cast<int>(index));
       return {};
     }
     return Error{TooManyDatabases(services_)};
@@ -106,10 +113,12 @@ class DatasetVisitor final : public rdb::FileVisitor {
   }
 
   Status Key(rdb::KeyEntry entry) override {
+    if (options_.stop != nullptr && *options_.stop) return Error{kLoadingStopped};
     if (!options_.keep_expired && entry.expiry_ms != keyspace::kNoExpiry &&
         entry.expiry_ms < now_ms_) {
       ++keys_expired_;
       ++status_.last_load_keys_expired;
+      if (options_.on_expired) options_.on_expired(database_->index(), entry.key);
       return {};
     }
     const keyspace::Key& key = *next_key_;
@@ -143,6 +152,11 @@ class DatasetVisitor final : public rdb::FileVisitor {
   }
 
  private:
+  keyspace::Database& DatabaseAt(int index) const {
+    return options_.databases == nullptr ? services_.keyspace.database(index)
+                                         : *(*options_.databases)[static_cast<size_t>(index)];
+  }
+
   void ReportIfDue(std::string_view key) {
     // A key that was compressed lies elsewhere.
     if (key.data() >= bytes_.data() && key.data() < bytes_.data() + bytes_.size()) {
@@ -170,6 +184,7 @@ class DatasetVisitor final : public rdb::FileVisitor {
   const keyspace::AccessPolicy access_policy_;
   const int64_t now_ms_;
   const uint32_t first_access_;
+  DatasetOrigin origin_;
   keyspace::Database* database_;
   uint64_t keys_loaded_ = 0;
   uint64_t keys_expired_ = 0;
@@ -221,7 +236,7 @@ Expected<DatasetLoadResult, rdb::FileReadError> LoadDataset(std::string_view byt
     KEYWAY_NOTICE() << "Done loading RDB, keys loaded: " << visitor.keys_loaded()
                     << ", keys expired: " << visitor.keys_expired() << ".";
   }
-  return DatasetLoadResult{*read, visitor.keys_loaded(), visitor.keys_expired()};
+  return DatasetLoadResult{*read, visitor.keys_loaded(), visitor.keys_expired(), visitor.origin()};
 }
 
 }  // namespace keyway::shard::persistence

@@ -13,6 +13,7 @@
 #include "shard/persistence/loading/command_replayer.h"
 #include "shard/persistence/loading/dataset_loader.h"
 #include "shard/persistence/loading/load_delay.h"
+#include "shard/persistence/loading/loading_scope.h"
 #include "shard/persistence/rdb/byte_reader.h"
 #include "shard/persistence/rdb/file_format.h"
 
@@ -77,37 +78,6 @@ FileResult<bool> BeginsAsRdb(FileSystem& files, const std::string& path) {
 
 }  // namespace
 
-// While something is loaded: it shows, nothing expires, and nothing counts.
-class Loader::Scope {
- public:
-  Scope(Services& services, PersistenceStatus& status, uint64_t total_bytes)
-      : keyspace_(services.keyspace), status_(status), before_(services.keyspace.stats()) {
-    status_.loading = true;
-    status_.loading_start_seconds = services.clock.WallMicros() / kMicrosPerSecond;
-    status_.loading_total_bytes = total_bytes;
-    status_.loading_loaded_bytes = 0;
-    status_.loading_rdb_used_memory = 0;
-    status_.last_load_keys_expired = 0;
-    status_.last_load_keys_loaded = 0;
-    keyspace_.set_keep_expired(true);
-  }
-  ~Scope() {
-    keyspace_.set_keep_expired(false);
-    keyspace::KeyspaceStats& stats = keyspace_.stats();
-    stats.hits = before_.hits;
-    stats.misses = before_.misses;
-    stats.changes = before_.changes;
-    status_.loading = false;
-  }
-  Scope(const Scope&) = delete;
-  Scope& operator=(const Scope&) = delete;
-
- private:
-  keyspace::Keyspace& keyspace_;
-  PersistenceStatus& status_;
-  const keyspace::KeyspaceStats before_;
-};
-
 Loader::Loader(Services& services, FileSystem& files, PersistenceStatus& status,
                std::function<void()> let_others_run)
     : services_(services),
@@ -157,16 +127,21 @@ Status Loader::LoadRdbFile(bool replace, bool may_be_missing) {
     return Error{"Fatal error loading the DB, check server logs. Exiting."};
   }
   const std::string_view bytes = (*view)->bytes();
-  const Scope scope(services_, status_, bytes.size());
-  const DatasetLoadOptions options{.replace = replace, .progress = [&](uint64_t read) {
-                                     Report(read);
-                                     (*view)->Forget(read);
-                                   }};
+  const LoadingScope scope(services_, status_, bytes.size());
+  const bool follows = at_start_ && start_options_.follows && start_options_.follows();
+  DatasetLoadOptions options{.keep_expired = follows,
+                             .replace = replace,
+                             .progress = [&](uint64_t read) {
+                               Report(read);
+                               (*view)->Forget(read);
+                             }};
+  if (at_start_ && !follows) options.on_expired = start_options_.on_expired;
   const auto loaded = LoadDataset(bytes, services_, status_, options);
   if (!loaded.ok()) {
     return FailRdb(path, loaded.error(), "Fatal error loading the DB, check server logs. Exiting.");
   }
   KEYWAY_NOTICE() << "DB loaded from disk: " << stopwatch.Seconds();
+  if (at_start_) origin_ = loaded->origin;
   return {};
 }
 
@@ -191,7 +166,7 @@ Status Loader::LoadAofFiles(const AofManifest& manifest) {
   uint64_t base_size = 0;
   uint64_t cut = 0;
   if (*total != 0) {
-    const Scope scope(services_, status_, *total);
+    const LoadingScope scope(services_, status_, *total);
     std::vector<const AofPart*> parts;
     if (manifest.base().has_value()) parts.push_back(&*manifest.base());
     for (const AofPart& part : manifest.incremental()) parts.push_back(&part);

@@ -7,11 +7,14 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/base/expected.h"
 #include "shard/persistence/aof/manifest.h"
 #include "shard/persistence/files/file_system.h"
 #include "shard/persistence/loading/aof_directory.h"
+#include "shard/persistence/loading/dataset_loader.h"
 #include "shard/persistence/rdb/file_reader.h"
 #include "shard/server/command_context.h"
 #include "shard/server/persistence.h"
@@ -24,6 +27,17 @@ class Loader {
   // times a second, never from within itself.
   Loader(Services& services, FileSystem& files, PersistenceStatus& status,
          std::function<void()> let_others_run);
+
+  // What a start needs to know of replication.
+  struct StartOptions {
+    // Whether this server follows a primary: then that decides what has expired.
+    std::function<bool()> follows;
+    // Of a primary: a key of the RDB file has expired and is not loaded.
+    std::function<void(int database, std::string_view key)> on_expired;
+  };
+  void set_start_options(StartOptions options) { start_options_ = std::move(options); }
+  // After LoadAtStart: what the RDB file says, if one was loaded.
+  const DatasetOrigin& origin() const { return origin_; }
 
   // Reads the manifest in appenddirname, or makes one out of the single append-only file of Redis 6
   // (appendfilename in dir), which is moved into the directory. Without either: an empty one. The
@@ -42,8 +56,6 @@ class Loader {
   Status LoadAof(const AofManifest& manifest);
 
  private:
-  class Scope;
-
   Status LoadRdbFile(bool replace, bool may_be_missing);
   Status LoadAofFiles(const AofManifest& manifest);
   // `before`: bytes of the files that have been loaded already. Adds what has been cut off to
@@ -59,6 +71,8 @@ class Loader {
   PersistenceStatus& status_;
   std::function<void()> let_others_run_;
   AofDirectory directory_;
+  StartOptions start_options_;
+  DatasetOrigin origin_;
   bool at_start_ = false;
 };
 

@@ -16,12 +16,18 @@
 namespace keyway::shard::persistence {
 namespace {
 
-void WriteAux(rdb::FileWriter& writer, const Services& services, bool aof_base) {
+void WriteAux(rdb::FileWriter& writer, const Services& services,
+              const DatasetWriteOptions& options) {
   writer.Aux("redis-ver", kRedisVersion);
   writer.Aux("redis-bits", std::to_string(sizeof(void*) * 8));
   writer.Aux("ctime", std::to_string(services.clock.WallMicros() / 1'000'000));
   writer.Aux("used-mem", std::to_string(AllocatedBytes()));
-  writer.Aux("aof-base", aof_base ? "1" : "0");
+  if (options.place.has_value()) {
+    writer.Aux("repl-stream-db", std::to_string(options.place->database));
+    writer.Aux("repl-id", options.place->id);
+    writer.Aux("repl-offset", std::to_string(options.place->offset));
+  }
+  writer.Aux("aof-base", options.aof_base ? "1" : "0");
 }
 
 // What is kept of the use of keys is what the policy of eviction needs.
@@ -73,10 +79,11 @@ FileStatus WriteDataset(File& file, Services& services, const DatasetWriteOption
       file, {.compress = config.rdbcompression,
              .checksum = config.rdbchecksum,
              .sync_every_bytes = options.incremental_sync ? rdb::kIncrementalSyncBytes : 0});
-  WriteAux(writer, services, options.aof_base);
-  if (services.scripts != nullptr) {
+  WriteAux(writer, services, options);
+  if (options.libraries && services.scripts != nullptr) {
     services.scripts->ForEachLibrary([&writer](std::string_view code) { writer.Library(code); });
   }
+  if (!options.keys) return writer.Finish();
   keyspace::Keyspace& keyspace = services.keyspace;
   const UseReader use(config, keyspace.options().access, services.clock.WallMillis());
   uint64_t keys = 0;

@@ -120,7 +120,9 @@ bool Snapshots::WriteFile(const std::function<void(uint64_t keys)>& progress) {
   };
   const FileStatus written = WriteDataset(
       **file, services_,
-      {.incremental_sync = services_.config.rdb_save_incremental_fsync, .progress = progress});
+      {.incremental_sync = services_.config.rdb_save_incremental_fsync,
+       .place = Place(),
+       .progress = progress});
   if (!written.ok()) return failed("rdbSaveRio", written.error());
   if (const FileStatus synced = (*file)->Sync(); !synced.ok()) {
     return failed("fsync", synced.error());
@@ -194,6 +196,7 @@ void Snapshots::OnChildEnd(const ChildResult& result) {
   }
   status_.last_bgsave_took_seconds = now - status_.bgsave_started_seconds;
   status_.bgsave_started_seconds = -1;
+  if (on_child_end_) on_child_end_(result.signal == 0 && result.exit_code == 0);
 }
 
 }  // namespace keyway::shard::persistence

@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <utility>
 
 #include "common/base/expected.h"
 #include "shard/persistence/child/child_process.h"
 #include "shard/persistence/files/file_system.h"
+#include "shard/persistence/snapshot/dataset_writer.h"
 #include "shard/server/command_context.h"
 #include "shard/server/persistence.h"
 
@@ -18,6 +21,15 @@ class Snapshots {
  public:
   // All outlive the object.
   Snapshots(Services& services, FileSystem& files, ChildProcess& child, PersistenceStatus& status);
+
+  // What the data set's place in the replication stream is now; asked for each file.
+  using PlaceNow = std::function<std::optional<StreamPlace>()>;
+  void set_place_now(PlaceNow place_now) { place_now_ = std::move(place_now); }
+  std::optional<StreamPlace> Place() const { return place_now_ ? place_now_() : std::nullopt; }
+  // Called when a child of Fork is gone, after all that is noted of it; `ok`: the file is there.
+  void set_on_child_end(std::function<void(bool ok)> on_child_end) {
+    on_child_end_ = std::move(on_child_end);
+  }
 
   // SAVE, in this process. The error is what a client gets ("ERR Background save already in
   // progress", "ERR").
@@ -45,6 +57,8 @@ class Snapshots {
   FileSystem& files_;
   ChildProcess& child_;
   PersistenceStatus& status_;
+  PlaceNow place_now_;
+  std::function<void(bool ok)> on_child_end_;
   uint64_t changes_at_fork_ = 0;
 };
 

@@ -112,6 +112,22 @@ TEST_F(DatasetWriterTest, SaysWhoHasWrittenIt) {
   EXPECT_EQ(Written({.aof_base = true}, 4), Lines{"aux aof-base=1"});
 }
 
+TEST_F(DatasetWriterTest, SaysWhereItStandsInTheStream) {
+  const std::string id(40, 'a');
+  EXPECT_EQ(Written({.place = StreamPlace{.database = 3, .id = id, .offset = 1234}}, 4),
+            (Lines{"aux repl-stream-db=3", "aux repl-id=" + id, "aux repl-offset=1234",
+                   "aux aof-base=0"}));
+}
+
+TEST_F(DatasetWriterTest, LeavesOutWhatIsNotWanted) {
+  TwoLibraries scripts;
+  rig_.services.scripts = &scripts;
+  Set(0, "k");
+  EXPECT_EQ(Written({.keys = false}), (Lines{"library #!lua name=a", "library #!lua name=b"}));
+  EXPECT_EQ(Written({.libraries = false}), (Lines{"database 0", "resize 1 0", "key k"}));
+  EXPECT_EQ(Written({.libraries = false, .keys = false}), Lines());
+}
+
 TEST_F(DatasetWriterTest, HasLibrariesBeforeKeys) {
   TwoLibraries scripts;
   rig_.services.scripts = &scripts;
