@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "common/log/log.h"
 
@@ -13,7 +14,7 @@ namespace keyway::shard {
 
 Lifecycle::Lifecycle(const Clock& clock, Random& random, std::string executable)
     : clock_(clock),
-      identity_{std::move(executable), random.Hex(40), random.Hex(40)},
+      identity_{std::move(executable), random.Hex(40)},
       start_wall_micros_(clock.WallMicros()),
       start_monotonic_micros_(clock.MonotonicMicros()) {}
 
@@ -21,15 +22,32 @@ int64_t Lifecycle::UptimeSeconds() const {
   return (clock_.MonotonicMicros() - start_monotonic_micros_) / 1'000'000;
 }
 
-bool Lifecycle::Shutdown(const ShutdownOptions& options) {
-  if (shutdown_requested_) return true;
+Lifecycle::ShutdownOutcome Lifecycle::Shutdown(const ShutdownOptions& options) {
+  if (shutdown_requested_) return ShutdownOutcome::kEnds;
+  if (shutdown_waits_) return ShutdownOutcome::kWaits;
   KEYWAY_WARNING() << "User requested shutdown...";
-  shutdown_requested_ = !on_shutdown_ || on_shutdown_(options);
-  if (!shutdown_requested_) {
-    KEYWAY_WARNING()
-        << "Errors trying to shut down the server. Check the logs for more information.";
+  shutdown_options_ = options;
+  shutdown_waits_ = shutdown_steps_.wait && shutdown_steps_.wait(options);
+  return shutdown_waits_ ? ShutdownOutcome::kWaits : FinishShutdown();
+}
+
+Lifecycle::ShutdownOutcome Lifecycle::FinishShutdown() {
+  if (shutdown_requested_) return ShutdownOutcome::kEnds;
+  shutdown_waits_ = false;
+  shutdown_requested_ = !shutdown_steps_.prepare || shutdown_steps_.prepare(shutdown_options_);
+  if (shutdown_requested_) return ShutdownOutcome::kEnds;
+  KEYWAY_WARNING()
+      << "Errors trying to shut down the server. Check the logs for more information.";
+  if (shutdown_steps_.cancel) shutdown_steps_.cancel();
+  return ShutdownOutcome::kFails;
+}
+
+bool Lifecycle::AbortShutdown() {
+  if (std::exchange(shutdown_waits_, false)) {
+    if (shutdown_steps_.cancel) shutdown_steps_.cancel();
+    return true;
   }
-  return shutdown_requested_;
+  return std::exchange(shutdown_scheduled_, false);
 }
 
 bool Lifecycle::MayRestart() const {

@@ -21,7 +21,6 @@ inline constexpr char kKeywayVersion[] = "0.1.0";
 struct Identity {
   std::string executable;      // absolute path
   std::string run_id;          // 40 hexadecimal digits, new at every start
-  std::string replication_id;  // the same
 };
 
 class Lifecycle {
@@ -36,8 +35,6 @@ class Lifecycle {
   const std::string& supervisor() const { return supervisor_; }
   void set_supervisor(std::string_view supervisor) { supervisor_ = supervisor; }
 
-  // DEBUG CHANGE-REPL-ID.
-  void set_replication_id(std::string id) { identity_.replication_id = std::move(id); }
   // DEBUG SET-ACTIVE-EXPIRE.
   bool active_expire() const { return active_expire_; }
   void set_active_expire(bool on) { active_expire_ = on; }
@@ -55,17 +52,25 @@ class Lifecycle {
     bool now = false;     // without waiting for replicas
     bool force = false;   // whatever fails
   };
-  // Makes ready for the end. True: no request is executed any more, the process ends after the
-  // current pass of the loop. False: what was to be written could not be, the reason is in the log,
-  // and the server goes on. Once it has returned true further calls change nothing.
-  bool Shutdown(const ShutdownOptions& options);
+  enum class ShutdownOutcome : uint8_t {
+    kEnds,   // no request is executed any more, the process ends after the current pass of the loop
+    kWaits,  // for replicas that lag; then FinishShutdown is called
+    kFails,  // what was to be written could not be, the reason is in the log, the server goes on
+  };
+  // Makes ready for the end. While it waits and once it has come further calls change nothing.
+  ShutdownOutcome Shutdown(const ShutdownOptions& options);
+  // The wait is over: the replicas have everything, or are waited for no longer.
+  ShutdownOutcome FinishShutdown();
   bool shutdown_requested() const { return shutdown_requested_; }
+  bool shutdown_waits() const { return shutdown_waits_; }
+  // Until when it waits; monotonic.
+  int64_t shutdown_deadline_micros() const { return shutdown_deadline_micros_; }
+  void set_shutdown_deadline_micros(int64_t micros) { shutdown_deadline_micros_ = micros; }
   // The end is wanted and has to wait for a script: until somebody calls Shutdown.
   void ScheduleShutdown() { shutdown_scheduled_ = true; }
   bool shutdown_scheduled() const { return shutdown_scheduled_; }
-  // SHUTDOWN ABORT takes a scheduled shutdown back. One that was requested waits for nothing yet
-  // (later: for replicas, a snapshot). False: there is none to abort.
-  bool AbortShutdown() { return std::exchange(shutdown_scheduled_, false); }
+  // SHUTDOWN ABORT takes back a shutdown that is scheduled or waits. False: there is none to abort.
+  bool AbortShutdown();
 
   // The command line, for Restart.
   void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
@@ -74,9 +79,16 @@ class Lifecycle {
   // After the delay the process becomes a new one of the same program and command line.
   [[noreturn]] void Restart(int64_t delay_ms);
 
-  // `on_shutdown` is called inside Shutdown and returns what that returns.
-  using OnShutdown = std::function<bool(const ShutdownOptions& options)>;
-  void set_on_shutdown(OnShutdown on_shutdown) { on_shutdown_ = std::move(on_shutdown); }
+  // What is done for it; each may be empty.
+  struct ShutdownSteps {
+    // Whether replicas have to be waited for: whoever says so calls FinishShutdown later.
+    std::function<bool(const ShutdownOptions& options)> wait;
+    // All that can fail. Whether the process may end.
+    std::function<bool(const ShutdownOptions& options)> prepare;
+    // It does not end after all.
+    std::function<void()> cancel;
+  };
+  void set_shutdown_steps(ShutdownSteps steps) { shutdown_steps_ = std::move(steps); }
 
  private:
   const Clock& clock_;
@@ -90,7 +102,10 @@ class Lifecycle {
   bool skip_checksum_ = false;
   bool shutdown_requested_ = false;
   bool shutdown_scheduled_ = false;
-  OnShutdown on_shutdown_;
+  bool shutdown_waits_ = false;
+  int64_t shutdown_deadline_micros_ = 0;
+  ShutdownOptions shutdown_options_;
+  ShutdownSteps shutdown_steps_;
 };
 
 }  // namespace keyway::shard
