@@ -13,19 +13,12 @@
 namespace keyway::shard::commands {
 namespace {
 
-// The classes of clients by which LIST and KILL choose. Replicas and primaries do not exist yet.
-enum class ClientType : uint8_t { kNormal, kReplica, kPubsub, kMaster };
-
 std::optional<ClientType> ParseType(std::string_view name) {
   if (Is(name, "normal")) return ClientType::kNormal;
   if (Is(name, "slave") || Is(name, "replica")) return ClientType::kReplica;
   if (Is(name, "pubsub")) return ClientType::kPubsub;
-  if (Is(name, "master")) return ClientType::kMaster;
+  if (Is(name, "master")) return ClientType::kPrimary;
   return std::nullopt;
-}
-
-ClientType TypeOf(const Client& client) {
-  return client.has_state(StateKind::kSubscriptions) ? ClientType::kPubsub : ClientType::kNormal;
 }
 
 std::string UnknownType(std::string_view name) {
@@ -52,7 +45,7 @@ void List(CommandContext& context) {
       return;
     }
     clients.ForEach([&](Client& client) {
-      if (all || TypeOf(client) == *type) lines += Line(context, client);
+      if (all || client.type() == *type) lines += Line(context, client);
     });
   } else if (args.size() > 3 && Is(args[2], "id")) {
     for (std::string_view argument : args.subspan(3)) {
@@ -81,7 +74,7 @@ struct KillFilter {
   bool Matches(const Client& client, const Client& caller) const {
     if (address && client.PeerText() != *address) return false;
     if (local_address && client.LocalText() != *local_address) return false;
-    if (type && *type != TypeOf(client)) return false;
+    if (type && *type != client.type()) return false;
     if (id && client.id() != static_cast<uint64_t>(*id)) return false;
     return !skip_me || &client != &caller;
   }

@@ -55,15 +55,15 @@ void AddCluster(Registry& registry, ShardConfig& c) {
             kNone, "Serve sharded publish and subscribe while the cluster is down");
   rows.Memory("cluster-link-sendbuf-limit", c.cluster_link_sendbuf_limit, kNone,
               "Most unsent bytes of a bus link before it is closed; 0: no limit");
-  rows.Int32("cluster-migration-barrier", c.cluster_migration_barrier, 0, kNoEffectYet,
+  rows.Int32("cluster-migration-barrier", c.cluster_migration_barrier, 0, kNone,
              "Replicas a primary keeps before one moves to another primary");
-  rows.Bool("cluster-allow-replica-migration", c.cluster_allow_replica_migration, kNoEffectYet,
+  rows.Bool("cluster-allow-replica-migration", c.cluster_allow_replica_migration, kNone,
             "Let replicas move to primaries that have none");
   rows.Int32({"cluster-replica-validity-factor", "cluster-slave-validity-factor"},
-             c.cluster_replica_validity_factor, 0, kNoEffectYet,
+             c.cluster_replica_validity_factor, 0, kNone,
              "Node timeouts without its primary after which a replica is too old for failover");
   rows.Bool({"cluster-replica-no-failover", "cluster-slave-no-failover"},
-            c.cluster_replica_no_failover, kNoEffectYet,
+            c.cluster_replica_no_failover, kNone,
             "Never fail over to this replica by itself");
 }
 

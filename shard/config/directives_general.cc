@@ -142,7 +142,7 @@ void AddProcess(Registry& registry, ShardConfig& c) {
             "Exit instead of aborting on a failed assertion");
   rows.Int32("watchdog-period", c.watchdog_period, 0, kHidden | kNoEffectYet,
              "Milliseconds after which a stalled server logs its stack; 0: off");
-  rows.Int32("shutdown-timeout", c.shutdown_timeout, 0, kNoEffectYet,
+  rows.Int32("shutdown-timeout", c.shutdown_timeout, 0, kNone,
              "Seconds that SHUTDOWN waits for replicas that lag");
   rows.Bits("shutdown-on-sigint", c.shutdown_on_sigint, ShutdownWords(), kNone,
             "How SIGINT shuts down", CheckShutdownWords);

@@ -36,7 +36,7 @@ void AddPersistence(Registry& registry, ShardConfig& c) {
             "Put a checksum at the end of the RDB file");
   rows.Bool("rdb-save-incremental-fsync", c.rdb_save_incremental_fsync, kNone,
             "Sync the RDB file while it is written");
-  rows.Bool("rdb-del-sync-files", c.rdb_del_sync_files, kNoEffectYet,
+  rows.Bool("rdb-del-sync-files", c.rdb_del_sync_files, kNone,
             "Remove RDB files of replication when persistence is off");
   rows.Integer("rdb-key-save-delay", c.rdb_key_save_delay, {-2147483648, 2147483647},
                kHidden, "Microseconds to sleep after each saved key; for tests");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -305,7 +306,8 @@ class KeyspaceEventsValue final : public config::Value {
 
 class ReplicaofValue final : public config::Value {
  public:
-  ReplicaofValue(std::string& host, int64_t& port) : host_(host), port_(port) {}
+  ReplicaofValue(std::string& host, int64_t& port, const bool& in_cluster)
+      : host_(host), port_(port), in_cluster_(in_cluster) {}
 
   Expected<bool> Set(Words words) override {
     if (words.size() != 2) return Error{"wrong number of arguments"};
@@ -320,13 +322,18 @@ class ReplicaofValue final : public config::Value {
     return host_.empty() ? "" : host_ + ' ' + std::to_string(port_);
   }
   std::vector<RewriteLine> Rewrite(const std::string&) const override {
-    if (host_.empty()) return {};
-    return {{Get(), true}};
+    if (host_.empty() || in_cluster_) return {};
+    // REPLICAOF takes any text for a host.
+    const bool plain = std::all_of(host_.begin(), host_.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || std::strchr(".:-_%[]", c) != nullptr;
+    });
+    return {{plain ? Get() : config::Quote(host_) + ' ' + std::to_string(port_), true}};
   }
 
  private:
   std::string& host_;
   int64_t& port_;
+  const bool& in_cluster_;
 };
 
 class DirectoryValue final : public config::Value {
@@ -426,8 +433,9 @@ std::unique_ptr<config::Value> MakePercentiles(std::vector<double>& percentiles)
 std::unique_ptr<config::Value> MakeKeyspaceEvents(uint32_t& events) {
   return std::make_unique<KeyspaceEventsValue>(events);
 }
-std::unique_ptr<config::Value> MakeReplicaof(std::string& host, int64_t& port) {
-  return std::make_unique<ReplicaofValue>(host, port);
+std::unique_ptr<config::Value> MakeReplicaof(std::string& host, int64_t& port,
+                                             const bool& in_cluster) {
+  return std::make_unique<ReplicaofValue>(host, port, in_cluster);
 }
 std::unique_ptr<config::Value> MakeDirectory() {
   return std::make_unique<DirectoryValue>();

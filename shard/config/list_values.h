@@ -31,8 +31,9 @@ std::unique_ptr<config::Value> MakePercentiles(std::vector<double>& percentiles)
 // notify-keyspace-events: letters, see KeyspaceEvents.
 std::unique_ptr<config::Value> MakeKeyspaceEvents(uint32_t& events);
 
-// replicaof: <host> <port>, or "no one".
-std::unique_ptr<config::Value> MakeReplicaof(std::string& host, int64_t& port);
+// replicaof: <host> <port>, or "no one". In a cluster, which decides it, it stands in no file.
+std::unique_ptr<config::Value> MakeReplicaof(std::string& host, int64_t& port,
+                                             const bool& in_cluster);
 
 // dir: the working directory of the process.
 std::unique_ptr<config::Value> MakeDirectory();

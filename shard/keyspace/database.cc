@@ -137,6 +137,15 @@ Record* Database::Lookup(const Key& key, int64_t now_ms) {
   if (tables_ == nullptr) return nullptr;
   Record* record = tables_->slot(key.slot).Find(key.hash, key.text);
   if (record == nullptr || !HasExpired(*record, now_ms)) return record;
+  if (environment_.expired_keys == ExpiredKeys::kDelete) DeleteExpired(key, *record);
+  return nullptr;
+}
+
+// The same for a method after which there is another record in its place, or none: what is only
+// hidden goes now.
+Record* Database::LookupToReplace(const Key& key, int64_t now_ms) {
+  Record* record = tables_ == nullptr ? nullptr : tables_->slot(key.slot).Find(key.hash, key.text);
+  if (record == nullptr || !HasExpired(*record, now_ms)) return record;
   DeleteExpired(key, *record);
   return nullptr;
 }
@@ -277,7 +286,7 @@ void Database::DeleteEmptied(const Key& key) {
 
 // A key that is about to be replaced goes without an event of its own.
 void Database::DropReplaced(const Key& key, int64_t now_ms) {
-  const Record* record = Lookup(key, now_ms);
+  const Record* record = LookupToReplace(key, now_ms);
   if (record == nullptr) return;
   BeforeChange(key, *record);
   FreeRecord(RemoveRecord(key),
@@ -299,6 +308,8 @@ void Database::Move(const Key& key, Database& target) {
   CHECK(tables_ != nullptr && &target != this);
   const Record* record = tables_->slot(key.slot).Find(key.hash, key.text);
   CHECK(record != nullptr);
+  // One that has expired, and was hidden from who has looked.
+  if (const Record* there = target.Peek(key)) target.DeleteExpired(key, *there);
   BeforeChange(key, *record);
   target.InsertRecord(key, RemoveRecord(key));
   target.Notify(key, Event::kNew);
@@ -317,14 +328,42 @@ void Database::Copy(const Key& from, Database& target, const Key& to, int64_t no
 }
 
 const Record* Database::RandomKey(int64_t now_ms) {
-  // Each turn but the last deletes a key.
-  while (size() != 0) {
+  constexpr int kMostHidden = 100;
+  // Each turn but the last deletes a key, or is one of those.
+  for (int hidden = 0; size() != 0;) {
     const Slot slot = tables_->SlotOfRank(environment_.random.Below(size()));
     const Record* record = tables_->slot(slot).RandomItem(environment_.random);
     if (!HasExpired(*record, now_ms)) return record;
-    DeleteExpired(Key(record->key(), slot), *record);
+    if (environment_.expired_keys == ExpiredKeys::kDelete) {
+      DeleteExpired(Key(record->key(), slot), *record);
+    } else if (++hidden == kMostHidden) {
+      return expires() == size() ? record : NextKeyThatStays();
+    }
   }
   return nullptr;
+}
+
+// From a place chosen at random on, the first key without an expiry, of which there is one.
+const Record* Database::NextKeyThatStays() {
+  const int first = tables_->SlotOfRank(environment_.random.Below(size()));
+  for (int turn = 0, slot = first; turn < kSlotCount; ++turn) {
+    const Record* found = nullptr;
+    tables_->slot(static_cast<Slot>(slot)).ForEach([&found](const Record& record) {
+      if (found == nullptr && !record.has_expiry()) found = &record;
+    });
+    if (found != nullptr) return found;
+    slot = tables_->NextWithKeys(slot + 1);
+    if (slot == kSlotCount) slot = tables_->NextWithKeys(0);
+  }
+  return nullptr;
+}
+
+std::optional<bool> Database::ExpireKey(const Key& key, int64_t now_ms) {
+  const Record* record = Peek(key);
+  if (record == nullptr || !record->has_expiry()) return std::nullopt;
+  if (!record->IsExpired(now_ms)) return false;
+  DeleteExpired(key, *record);
+  return true;
 }
 
 void Database::Sample(size_t count, bool only_with_expiry, std::vector<const Record*>* found) {
@@ -389,7 +428,9 @@ Database::Cursor Database::Scan(Cursor cursor, size_t count,
 void Database::DeleteExpired(int64_t now_ms, std::vector<const Record*>* records) {
   std::erase_if(*records, [&](const Record* record) {
     if (!HasExpired(*record, now_ms)) return false;
-    DeleteExpired(Key(record->key()), *record);
+    if (environment_.expired_keys == ExpiredKeys::kDelete) {
+      DeleteExpired(Key(record->key()), *record);
+    }
     return true;
   });
 }

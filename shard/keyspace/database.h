@@ -3,7 +3,7 @@
 //
 // Time comes in as `now_ms`, the wall clock when the command started, so that all keys of a command
 // see one time. A key whose expiry lies before it is deleted when a method comes across it, and
-// is as good as absent to the caller.
+// is as good as absent to the caller; on a replica, and in other cases, it stays (ExpiredKeys).
 //
 // Records are handed out as pointers that are valid until the next change to the same key.
 #pragma once
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/slot/slot.h"
@@ -91,9 +92,11 @@ class Database {
 
   // Makes `key` hold `value`, whatever it was. `expiry_ms`: kNoExpiry, kKeepExpiry or the time.
   void Set(const Key& key, Value value, int64_t expiry_ms, int64_t now_ms, Event event);
-  // Whether a key that gets this expiry is to be deleted instead. Not while a data set is loaded.
+  // Whether a key that gets this expiry is to be deleted instead. Not while a data set is loaded, nor
+  // on a replica.
   bool IsPast(int64_t expiry_ms, int64_t now_ms) const {
-    return expiry_ms <= now_ms && !environment_.keep_expired;
+    return expiry_ms <= now_ms && environment_.expired_keys != ExpiredKeys::kKeep &&
+           !environment_.follows;
   }
   // Calls `change` with `record`, which Find returned for `key`, to change its value where it is
   // (set_integer, set_raw, set_object). `changes`: how many changes that is for
@@ -136,7 +139,8 @@ class Database {
   // `from` must exist and be another key, or in another database, than `to`, which is replaced.
   void Copy(const Key& from, Database& target, const Key& to, int64_t now_ms);
 
-  // Any key with the same probability; nullptr when there is none.
+  // Any key with the same probability; nullptr when there is none. Where those that have expired are
+  // hidden it may be one of them, if there is hardly any other.
   const Record* RandomKey(int64_t now_ms);
 
   // Appends some keys from a place chosen at random, for eviction: `count`, or a few more, or all that
@@ -153,7 +157,8 @@ class Database {
   // that is over.
   using Cursor = uint64_t;
   Cursor Scan(Cursor cursor, size_t count, std::vector<const Record*>* found) const;
-  // Deletes those of the keys that have expired, and takes them off the list.
+  // Deletes those of the keys that have expired, unless they are only hidden, and takes them off the
+  // list.
   void DeleteExpired(int64_t now_ms, std::vector<const Record*>* records);
   // Appends up to `limit` keys of the slot.
   void KeysInSlot(Slot slot, size_t limit, std::vector<const Record*>* found) const;
@@ -170,6 +175,9 @@ class Database {
     size_t expired = 0;
     bool finished_round = false;  // the walk came to the end; the next step starts it anew
   };
+  // One key: deletes it if it has expired, whatever ExpiredKeys says. Whether it has; nullopt: it is
+  // not there, or has no expiry.
+  std::optional<bool> ExpireKey(const Key& key, int64_t now_ms);
   ExpireStep ExpireSome(size_t max_keys, size_t max_cells, int64_t now_ms);
   // To be called after the steps of one round: averages the time to live of what they looked at.
   void UpdateAverageTtl();
@@ -177,9 +185,11 @@ class Database {
  private:
   SlotTables& Tables();
   bool HasExpired(const Record& record, int64_t now_ms) const {
-    return record.IsExpired(now_ms) && !environment_.keep_expired;
+    return record.IsExpired(now_ms) && environment_.expired_keys != ExpiredKeys::kKeep;
   }
   Record* Lookup(const Key& key, int64_t now_ms);
+  Record* LookupToReplace(const Key& key, int64_t now_ms);
+  const Record* NextKeyThatStays();
   void DeleteExpired(const Key& key, const Record& record);
   void DropReplaced(const Key& key, int64_t now_ms);
   void FreeRecord(Record* record, Reclaim reclaim);

@@ -32,12 +32,21 @@ struct KeyspaceOptions {
   bool lazy_server_delete = false;  // lazyfree-lazy-server-del
 };
 
+// What becomes of a key that has expired when somebody comes across it. Source: redis-server
+// 7.0.15, expireIfNeeded.
+enum class ExpiredKeys : uint8_t {
+  kDelete,  // it is deleted: a primary
+  kHide,    // it is as good as absent, but stays: its primary says when it goes; or nothing may change
+  kKeep,    // it counts as there: for the primary's commands, and while a data set is loaded
+};
+
 struct Environment {
   Random& random;
   KeyspaceStats stats;
   KeyspaceOptions options;
-  // A data set is being loaded: what has expired stays until a command deletes it.
-  bool keep_expired = false;
+  ExpiredKeys expired_keys = ExpiredKeys::kDelete;
+  // A primary is followed, who decides which keys expire.
+  bool follows = false;
   // Each costs a call a change: who listens to nothing at the moment is not here.
   std::vector<KeyChangeListener*> listeners;
   LazyFree lazy_free;

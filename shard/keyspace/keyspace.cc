@@ -1,6 +1,7 @@
 #include "shard/keyspace/keyspace.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <glog/logging.h>
 
@@ -31,6 +32,17 @@ void Keyspace::RemoveListener(KeyChangeListener& listener) {
   std::erase(environment_.listeners, &listener);
 }
 
+void Keyspace::ApplyExpiredKeys() {
+  ExpiredKeys& expired_keys = environment_.expired_keys;
+  if (loading_) {
+    expired_keys = ExpiredKeys::kKeep;
+  } else if (in_call_.has_value()) {
+    expired_keys = *in_call_;
+  } else {
+    expired_keys = environment_.follows ? ExpiredKeys::kHide : ExpiredKeys::kDelete;
+  }
+}
+
 void Keyspace::Swap(int first, int second) {
   ++environment_.stats.changes;
   if (first == second) return;
@@ -46,6 +58,36 @@ size_t Keyspace::FlushAll(bool async) {
     keys += database->Flush(async ? Reclaim::kLater : Reclaim::kNow);
   }
   return keys;
+}
+
+Keyspace::Spare Keyspace::MakeSpare() {
+  Spare spare;
+  for (int index = 0; index < database_count(); ++index) {
+    spare.push_back(std::make_unique<Database>(index, environment_));
+  }
+  return spare;
+}
+
+void Keyspace::ReplaceBy(Spare loaded) {
+  CHECK_EQ(loaded.size(), databases_.size());
+  const uint64_t changes = environment_.stats.changes;
+  FlushAll(/*async=*/true);
+  environment_.stats.changes = changes;
+  for (size_t index = 0; index < databases_.size(); ++index) {
+    databases_[index]->SwapContents(*loaded[index]);
+    for (KeyChangeListener* listener : environment_.listeners) {
+      listener->AfterSwap(*databases_[index], *loaded[index]);
+    }
+  }
+}
+
+void Keyspace::Discard(Spare loaded) {
+  // Nobody has heard of these keys.
+  std::vector<KeyChangeListener*> listeners = std::exchange(environment_.listeners, {});
+  const uint64_t changes = environment_.stats.changes;
+  for (const auto& database : loaded) database->Flush(Reclaim::kLater);
+  environment_.stats.changes = changes;
+  environment_.listeners = std::move(listeners);
 }
 
 size_t Keyspace::KeyCount() const {

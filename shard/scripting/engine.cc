@@ -13,6 +13,7 @@
 #include "shard/server/effects.h"
 #include "shard/server/long_call.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replica_rules.h"
 
 namespace keyway::shard::scripting {
 namespace {
@@ -34,6 +35,11 @@ constexpr std::string_view kNotInCluster =
     "ERR Can not run script on cluster, 'no-cluster' flag is set.";
 constexpr std::string_view kWritesInReadOnly =
     "ERR Can not execute a script with write flag using *_ro command.";
+constexpr std::string_view kStaleScript =
+    "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' "
+    "flag is not set on the script.";
+constexpr std::string_view kReadOnlyScript =
+    "READONLY You can not run script with write flag on readonly replica.";
 constexpr std::string_view kOutOfMemory =
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
 
@@ -108,17 +114,21 @@ uint32_t ScriptEngine::CommandFlags(const command::Command& command,
   return (script_flags & kScriptEvalCompat) != 0 ? flags : CommandFlagsOf(flags, script_flags);
 }
 
-std::string ScriptEngine::Refusal(const Program& program) const {
-  if ((program.flags & kScriptEvalCompat) != 0) return {};
+std::string ScriptEngine::Refusal(const Program& program, bool obeyed) const {
+  const bool stale = IsStaleReplica(services_);
+  if ((program.flags & kScriptEvalCompat) != 0) return std::string(stale ? kPrimaryDown : "");
   if ((program.flags & kScriptNoCluster) != 0 && services_.cluster != nullptr) {
     return std::string(kNotInCluster);
   }
+  if (stale && (program.flags & kScriptAllowStale) == 0) return std::string(kStaleScript);
   const bool writes = (program.flags & kScriptNoWrites) == 0;
-  if (writes && services_.persistence != nullptr) {
+  if (writes && !obeyed && IsReadOnlyReplica(services_)) return std::string(kReadOnlyScript);
+  if (writes && !obeyed && services_.persistence != nullptr) {
     std::string error = services_.persistence->ScriptRefusal(services_.config);
     if (!error.empty()) return error;
   }
   if (writes && program.read_only) return std::string(kWritesInReadOnly);
+  if (writes && HasTooFewReplicas(services_)) return std::string(kTooFewReplicas);
   if (writes && (program.flags & kScriptAllowOom) == 0 && services_.config.maxmemory != 0 &&
       services_.dispatcher->out_of_memory()) {
     return std::string(kOutOfMemory);
@@ -129,7 +139,8 @@ std::string ScriptEngine::Refusal(const Program& program) const {
 void ScriptEngine::Run(CommandContext& context, const Program& program,
                        std::span<const std::string_view> keys,
                        std::span<const std::string_view> arguments) {
-  if (const std::string error = Refusal(program); !error.empty()) {
+  if (const std::string error = Refusal(program, context.client.from_primary());
+      !error.empty()) {
     context.reply.Error(error);
     return;
   }

@@ -80,7 +80,7 @@ class ScriptEngine final : public Scripts, private ScriptHost {
 
  private:
   // Why the program may not be run now; empty: it may.
-  std::string Refusal(const Program& program) const;
+  std::string Refusal(const Program& program, bool obeyed) const;
   void Begin(CommandContext& context, const Program& program);
   void End();
 

@@ -8,6 +8,7 @@
 #include "shard/server/client_registry.h"
 #include "shard/server/dispatcher.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replica_rules.h"
 
 namespace keyway::shard::scripting {
 namespace {
@@ -18,6 +19,7 @@ constexpr std::string_view kUnknown = "ERR Unknown Redis command called from scr
 constexpr std::string_view kWrongArity =
     "ERR Wrong number of args calling Redis command from script";
 constexpr std::string_view kNotFromScript = "ERR This Redis command is not allowed from script";
+constexpr std::string_view kStale = "ERR Can not execute the command on a stale replica";
 constexpr std::string_view kReadOnly = "ERR Write commands are not allowed from read-only scripts.";
 constexpr std::string_view kOutOfMemory = "OOM command not allowed when used memory > 'maxmemory'.";
 constexpr std::string_view kClusterDownReadOnly =
@@ -75,11 +77,15 @@ std::string_view ScriptCalls::Refusal(const Command& command,
                                       std::span<const std::string_view> args) {
   if (command.spec->is(command::kNoscript)) return kNotFromScript;
   if (!services_.dispatcher->Implements(command)) return kUnknown;
+  if (!command.spec->is(command::kStale) && IsStaleReplica(services_)) return kStale;
   if (const std::string_view error = WriteRefusal(command); !error.empty()) return error;
   if (const std::string_view error = MemoryRefusal(command); !error.empty()) return error;
   if (command.spec->is(command::kWrite)) has_written_ = true;
   // What comes from a file has been admitted before.
-  if (services_.cluster == nullptr || !call_->client.has_connection()) return {};
+  if (services_.cluster == nullptr || !call_->client.has_connection() ||
+      call_->client.from_primary()) {
+    return {};
+  }
   return ClusterRefusal(command, args);
 }
 
@@ -88,9 +94,14 @@ std::string_view ScriptCalls::WriteRefusal(const Command& command) {
   const bool may_write = (flags & (command::kWrite | command::kMayReplicate)) != 0;
   if (rights_.read_only && may_write) return kReadOnly;
   // Once a script has written it is not stopped any more.
-  if ((flags & command::kWrite) == 0 || has_written_ || services_.persistence == nullptr) return {};
-  disk_error_ = services_.persistence->WriteRefusal(services_.config);
-  return disk_error_;
+  if ((flags & command::kWrite) == 0 || has_written_) return {};
+  const bool obeyed = call_->client.from_primary();
+  if (!obeyed && IsReadOnlyReplica(services_)) return kReadOnlyReplica;
+  if (!obeyed && services_.persistence != nullptr) {
+    disk_error_ = services_.persistence->WriteRefusal(services_.config);
+    if (!disk_error_.empty()) return disk_error_;
+  }
+  return HasTooFewReplicas(services_) ? kTooFewReplicas : std::string_view();
 }
 
 // The same for memory.

@@ -20,12 +20,13 @@ namespace keyway::shard {
 
 class Blocking {
  public:
-  // The reply when the command may not wait (in MULTI). When the time is over it is the same, except
-  // for kNull: a null array, as by Redis 7.0.
+  // The reply when the command may not wait (in MULTI): the last two do not call Block then. When the
+  // time is over it is the same, except for kNull: a null array, as by Redis 7.0.
   enum class OnTimeout : uint8_t {
-    kNullArray,  // BLPOP, BZPOPMIN, XREAD
-    kNull,       // BLMOVE, BRPOPLPUSH
-    kZero,       // WAIT
+    kNullArray,     // BLPOP, BZPOPMIN, XREAD
+    kNull,          // BLMOVE, BRPOPLPUSH
+    kAcknowledged,  // WAIT: how many replicas have acknowledged so far
+    kShutdown,      // SHUTDOWN: the error of one that has failed
   };
   struct Wait {
     std::span<const std::string_view> keys;  // in any order, of the client's database; WAIT has none
@@ -34,6 +35,9 @@ class Blocking {
     keyspace::Type type = keyspace::Type::kList;
     int64_t timeout_ms = 0;  // from now; 0: for ever
     OnTimeout on_timeout = OnTimeout::kNullArray;
+    // WAIT: until so many replicas have acknowledged the offset; 0: another command.
+    size_t replicas = 0;
+    uint64_t replicas_offset = 0;
     // Look again, too, when the key has been deleted or holds another type (XREADGROUP).
     bool even_if_gone = false;
     // When not empty, the handler is called again with these instead of its arguments: XREAD's "$"
@@ -53,6 +57,13 @@ class Blocking {
   // Returns false, and does nothing, when the client does not wait in this way.
   enum class UnblockReply : uint8_t { kTimeout, kError };
   virtual bool Unblock(Client& /*client*/, UnblockReply /*reply*/) { return false; }
+  // Replicas have acknowledged: WAITs that have enough end.
+  virtual void ServeAcknowledged() {}
+  // The server does not end after all: clients that wait for it get an error.
+  virtual void EndShutdownWaits() {}
+  // The server has begun to follow a primary: all waits end with an error, and the clients' connections
+  // with them.
+  virtual void UnblockAll() {}
   // How many clients wait with a timeout, for INFO.
   virtual size_t timeouts() const { return 0; }
   // Once a second: in a cluster, clients that wait for keys of slots that are no longer served here

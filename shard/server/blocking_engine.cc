@@ -14,6 +14,7 @@
 #include "shard/server/client_registry.h"
 #include "shard/server/dispatcher.h"
 #include "shard/server/long_call.h"
+#include "shard/server/replication.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard {
@@ -39,9 +40,9 @@ void WriteWithoutWait(Blocking::OnTimeout reply, resp::ReplyWriter& writer) {
     case Blocking::OnTimeout::kNull:
       writer.Null();
       break;
-    case Blocking::OnTimeout::kZero:
-      writer.Integer(0);
-      break;
+    case Blocking::OnTimeout::kAcknowledged:
+    case Blocking::OnTimeout::kShutdown:
+      break;  // they see to it themselves
   }
 }
 
@@ -62,6 +63,8 @@ class BlockingEngine::Waiter final : public ClientState {
         command(context.command),
         args(wait.replacement_args.empty() ? context.args : wait.replacement_args),
         type(wait.type),
+        replicas(wait.replicas),
+        replicas_offset(wait.replicas_offset),
         on_timeout(wait.on_timeout),
         even_if_gone(wait.even_if_gone),
         was_asking(context.client.asking()) {}
@@ -82,12 +85,15 @@ class BlockingEngine::Waiter final : public ClientState {
   const command::Command& command;
   const KeptArguments args;
   const keyspace::Type type;
+  const size_t replicas;
+  const uint64_t replicas_offset;
   const OnTimeout on_timeout;
   const bool even_if_gone;
   const bool was_asking;
   int64_t first_micros = 0;
   std::vector<Place> places;  // in the queues of its keys
   std::list<Waiter*>::iterator in_waiters;
+  std::list<Waiter*>::iterator in_for_replicas;  // if it waits for any
   int64_t deadline = 0;  // 0: none
 };
 
@@ -142,6 +148,9 @@ void BlockingEngine::Enter(Waiter& waiter, const Wait& wait) {
   }
   if (!listening && !queues_.empty()) services_.keyspace.AddListener(*this);
   waiter.in_waiters = waiters_.insert(waiters_.end(), &waiter);
+  if (waiter.replicas != 0) {
+    waiter.in_for_replicas = for_replicas_.insert(for_replicas_.end(), &waiter);
+  }
   if (wait.timeout_ms <= 0) return;
   waiter.deadline = services_.clock.MonotonicMicros() +
                     std::min(wait.timeout_ms, kLongestTimeoutMs) * 1000;
@@ -161,6 +170,7 @@ void BlockingEngine::Leave(Waiter& waiter) {
   }
   if (listening && queues_.empty()) services_.keyspace.RemoveListener(*this);
   waiters_.erase(waiter.in_waiters);
+  if (waiter.replicas != 0) for_replicas_.erase(waiter.in_for_replicas);
   if (waiter.deadline == 0) return;
   deadlines_.erase(std::pair(waiter.deadline, waiter.client.id()));
   if (deadlines_.empty()) StartTimer();
@@ -258,15 +268,40 @@ void BlockingEngine::End(Waiter& waiter) {
   client.PushDone();
 }
 
+void BlockingEngine::ServeAcknowledged() {
+  for (auto next = for_replicas_.begin(); next != for_replicas_.end();) {
+    Waiter& waiter = **next++;
+    const size_t count = services_.replication->CountAcknowledged(waiter.replicas_offset);
+    if (count < waiter.replicas) continue;
+    waiter.client.Reply().Integer(static_cast<int64_t>(count));
+    End(waiter);
+  }
+}
+
+void BlockingEngine::EndShutdownWaits() {
+  for (auto next = waiters_.begin(); next != waiters_.end();) {
+    Waiter& waiter = **next++;
+    if (waiter.on_timeout != OnTimeout::kShutdown) continue;
+    ReplyTimedOut(waiter);
+    End(waiter);
+  }
+}
+
 // ---- Waits end without being served.
 
 void BlockingEngine::ReplyTimedOut(Waiter& waiter) {
   resp::ReplyWriter reply = waiter.client.Reply();
-  if (waiter.on_timeout == OnTimeout::kZero) {
-    reply.Integer(0);
-  } else {
-    reply.NullArray();
+  if (waiter.on_timeout == OnTimeout::kAcknowledged) {
+    reply.Integer(static_cast<int64_t>(
+        services_.replication->CountAcknowledged(waiter.replicas_offset)));
+    return;  // of these nothing is counted
   }
+  if (waiter.on_timeout == OnTimeout::kShutdown) {
+    reply.Error("ERR Errors trying to SHUTDOWN. Check logs.");
+    services_.stats.CountError(reply.error_code());
+    return;
+  }
+  reply.NullArray();
   services_.stats.CountEndOfWait(waiter.command.id, 0, static_cast<uint64_t>(waiter.first_micros),
                                  services_.config.latency_tracking);
 }
@@ -308,6 +343,20 @@ bool BlockingEngine::Unblock(Client& client, UnblockReply reply) {
   ++services_.stats.command(waiter->command.id).failed;
   End(*waiter);
   return true;
+}
+
+void BlockingEngine::UnblockAll() {
+  for (auto next = waiters_.begin(); next != waiters_.end();) {
+    Waiter& waiter = **next++;
+    Client& client = waiter.client;
+    resp::ReplyWriter writer = client.Reply();
+    writer.Error(
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
+        "replica?)");
+    services_.stats.CountError(writer.error_code());
+    End(waiter);
+    client.CloseAfterReply();
+  }
 }
 
 // Whether this node would now refuse the command, other than to a client that asks: then writes the

@@ -40,6 +40,9 @@ class BlockingEngine final : public Blocking, private keyspace::KeyChangeListene
   void Block(CommandContext& context, const Wait& wait) override;
   void BeganToWait(Client& client, int64_t call_micros) override;
   bool Unblock(Client& client, UnblockReply reply) override;
+  void UnblockAll() override;
+  void ServeAcknowledged() override;
+  void EndShutdownWaits() override;
   size_t timeouts() const override { return deadlines_.size(); }
   void Cron() override;
   void ServeReady() override;
@@ -84,6 +87,7 @@ class BlockingEngine final : public Blocking, private keyspace::KeyChangeListene
   Services& services_;
   Queues queues_;
   std::list<Waiter*> waiters_;
+  std::list<Waiter*> for_replicas_;  // those of WAIT
   Deadlines deadlines_;
   net::Timer timer_;
   int64_t timer_deadline_ = 0;  // 0: does not run

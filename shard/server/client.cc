@@ -11,12 +11,27 @@
 #include "shard/server/dispatcher.h"
 #include "shard/server/stats.h"
 #include "shard/server/tracking.h"
+#include "shard/server/transactions.h"
 
 namespace keyway::shard {
 namespace {
 
 bool IsLoopback(std::string_view host) {
   return host.starts_with("127.") || host == "::1";
+}
+
+// "Protocol error: ...", as the log of redis-server has it.
+std::string_view ProtocolReason(std::string_view error) {
+  error.remove_prefix(std::min(error.size(), error.find(':') + 2));
+  if (error.starts_with("expected '$'")) return "expected $ but got something else";
+  if (error == "invalid multibulk length") return "invalid mbulk count";
+  return error;
+}
+
+// Whether the request at the begin, behind empty lines, is no inline one.
+bool IsArray(std::string_view bytes) {
+  const size_t begin = bytes.find_first_not_of("\r\n");
+  return begin != std::string_view::npos && bytes[begin] == '*';
 }
 
 // The beginning of what could not be parsed, printable, for the log.
@@ -27,6 +42,14 @@ std::string Excerpt(std::string_view bytes) {
       text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '.');
   if (bytes.size() > kMost) text += "(... more " + std::to_string(bytes.size() - kMost) + " bytes)";
   return text;
+}
+
+// ASKING holds for the next command, or for the whole transaction that this begins.
+bool KeepsAsking(const Client& client) {
+  const Transaction* transaction = Transactions::Of(client);
+  if (transaction != nullptr && transaction->open()) return true;
+  const command::Command* last = client.last_command();
+  return last != nullptr && last->full_name == "asking";
 }
 
 }  // namespace
@@ -97,6 +120,12 @@ void Client::set_state(StateKind kind, std::unique_ptr<ClientState> state) {
   states_[static_cast<size_t>(kind)] = std::move(state);
 }
 
+ClientType Client::type() const {
+  if (from_primary()) return ClientType::kPrimary;
+  if (is_replica()) return ClientType::kReplica;
+  return has_state(StateKind::kSubscriptions) ? ClientType::kPubsub : ClientType::kNormal;
+}
+
 void Client::DropStates() {
   for (size_t kind = 0; kind < kStateKinds; ++kind) {
     set_state(static_cast<StateKind>(kind), nullptr);
@@ -105,6 +134,7 @@ void Client::DropStates() {
 
 resp::ReplyWriter Client::Push() {
   if (over_limit_) return resp::ReplyWriter(pushed_in_reply_, version_);  // PushDone drops it
+  if (is_replica()) return resp::ReplyWriter(own_output_, version_);      // as for a reply
   const bool in_reply = replies_open_ != 0 && OutputPosition() != reply_start_;
   return resp::ReplyWriter(in_reply ? pushed_in_reply_ : *output_, version_);
 }
@@ -116,6 +146,13 @@ void Client::PushDone() {
   }
   if (pushed_in_reply_.empty()) reply_start_ = OutputPosition();
   if (closing_) return;
+  if (is_replica() && !own_output_.empty()) {
+    own_output_.Clear();
+    registry_.loop().AtEndOfPass([&registry = registry_, id = id_] {
+      if (Client* client = registry.Find(id)) client->DropReplicaWithReply();
+    });
+    return;
+  }
   stream_->ScheduleWrite();
   CountMemory();
   if (OverOutputLimit(registry_.clock().MonotonicMicros())) {
@@ -164,6 +201,8 @@ void Client::ResetState() {
 }
 
 resp::ReplyWriter Client::Reply() {
+  // Between the bytes of the stream there is no place for replies.
+  if (is_replica()) return resp::ReplyWriter(own_output_, version_);
   const bool silent = reply_off_ || skip_this_reply_;
   return resp::ReplyWriter(silent ? registry_.nowhere() : *output_, version_);
 }
@@ -175,7 +214,7 @@ void Client::CloseAfterReply() {
 }
 
 void Client::EndCommand(bool was_asking) {
-  if (was_asking) asking_ = false;
+  if ((was_asking || asking_) && !KeepsAsking(*this)) asking_ = false;
   if (has_state(StateKind::kTracking)) Tracking::EndCaching(*this);
   skip_this_reply_ = skip_next_reply_;
   skip_next_reply_ = false;
@@ -197,19 +236,27 @@ void Client::PresentAgain() {
 void Client::ApplyLimits() {
   const ShardConfig& config = registry_.config();
   resp::RequestLimits limits;
-  limits.max_bulk_bytes = config.proto_max_bulk_len;
+  limits.max_bulk_bytes = from_primary() ? INT64_MAX / 2 : config.proto_max_bulk_len;
   parser_.set_limits(limits);
   parser_.set_authenticated(authenticated_ || config.requirepass.empty());
   // Whoever sets a limit wants the client to run into it, not to be held back before.
   const OutputLimit& limit = config.client_output_buffer_limit[output_class_];
   pause_bytes_ = std::max<uint64_t>({kOutputPauseBytes, limit.hard_bytes, limit.soft_bytes});
-  stream_->SetOptions(registry_.StreamOptionsFor(pause_bytes_));
+  net::StreamOptions options = registry_.StreamOptionsFor(pause_bytes_);
+  if (from_primary()) options.input_limit_bytes = 0;  // what it has executed has had room there
+  stream_->SetOptions(options);
 }
 
 bool Client::OverOutputLimit(int64_t now_micros) {
   const OutputLimit& limit = registry_.config().client_output_buffer_limit[output_class_];
   const size_t bytes = output_bytes();
-  if (limit.hard_bytes != 0 && bytes >= limit.hard_bytes) return true;
+  uint64_t hard_bytes = limit.hard_bytes;
+  // A replica gets a whole backlog when it comes back: a lower limit would only send it away again.
+  if (output_class_ == kClassReplica && hard_bytes != 0) {
+    hard_bytes = std::max(hard_bytes,
+                          static_cast<uint64_t>(registry_.config().repl_backlog_size));
+  }
+  if (hard_bytes != 0 && bytes >= hard_bytes) return true;
   if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
     over_soft_limit_since_micros_ = 0;
     return false;
@@ -266,17 +313,35 @@ size_t Client::ExecuteRequests(std::string_view bytes) {
       done += parser_.consumed();
       break;
     }
+    if (from_primary() && !IsArray(bytes.substr(done))) [[unlikely]] {
+      KEYWAY_WARNING() << "WARNING: Receiving inline protocol from master, master stream "
+                          "corruption? Closing the master connection and discarding the cached "
+                          "master.";
+      FailProtocol(bytes.substr(done));
+      break;
+    }
     if (dispatcher.Execute(*this, parser_.arguments()) == Dispatcher::Outcome::kPostponed) break;
     PassOn(bytes, done, parser_.consumed());
     done += parser_.consumed();
+    if (is_replica() && !own_output_.empty()) DropReplicaWithReply();
     if (closing_ || suspended_) break;
-    if (output_bytes() > pause_bytes_) {
+    // What a replica says is no reason for more output.
+    if (output_bytes() > pause_bytes_ && !is_replica()) {
       waits_for_drain_ = true;
       PresentAgain();
       break;
     }
   }
   return done;
+}
+
+void Client::DropReplicaWithReply() {
+  own_output_.Clear();
+  if (closing_) return;
+  KEYWAY_WARNING() << "Replica generated a reply to command '"
+                   << (last_command_ != nullptr ? last_command_->full_name : "<unknown>")
+                   << "', disconnecting it: " << Describe(registry_.dispatcher().now_micros());
+  registry_.Close(*this);
 }
 
 void Client::PassOn(std::string_view bytes, size_t from, size_t count) {
@@ -286,9 +351,27 @@ void Client::PassOn(std::string_view bytes, size_t from, size_t count) {
 
 void Client::FailProtocol(std::string_view bytes) {
   const std::string& error = parser_.error();
-  KEYWAY_VERBOSE() << "Protocol error (" << std::string_view(error).substr(error.find(':') + 2)
-                   << ") from client: " << Describe(registry_.dispatcher().now_micros())
-                   << ". Query buffer during protocol error: '" << Excerpt(bytes) << "'";
+  const auto text = [&](std::string_view reason) {
+    return "Protocol error (" + std::string(reason) +
+           ") from client: " + Describe(registry_.dispatcher().now_micros()) +
+           ". Query buffer during protocol error: '" + Excerpt(bytes) + "'";
+  };
+  if (from_primary()) {
+    const bool is_inline = error.empty();
+    if (!is_inline) {
+      ++registry_.stats().counters.unexpected_error_replies;
+      KEYWAY_WARNING() << "== CRITICAL == This replica is sending an error to its master: '"
+                       << error << "' after processing the command '"
+                       << (last_command_ != nullptr ? last_command_->full_name : "<unknown>")
+                       << "'";
+    }
+    KEYWAY_WARNING() << text(is_inline ? "Master using the inline protocol. Desync?"
+                                       : ProtocolReason(error));
+    state<PrimaryState>(StateKind::kPrimary)->OnProtocolError();
+    CloseAfterReply();
+    return;
+  }
+  KEYWAY_VERBOSE() << text(ProtocolReason(error));
   resp::ReplyWriter reply = Reply();
   reply.Error("ERR " + error);
   registry_.stats().CountError(reply.error_code());
@@ -395,7 +478,8 @@ std::string Client::Describe(int64_t now_micros) const {
   line += number(" tot-mem=", Memory());
   line += stream_->write_blocked() ? " events=rw" : " events=r";
   line += " cmd=" + (last_command_ != nullptr ? last_command_->full_name : "NULL");
-  line += " user=default" + number(" redir=", states.redirect) + number(" resp=", static_cast<int>(version_));
+  line += from_primary() ? " user=(superuser)" : " user=default";
+  line += number(" redir=", states.redirect) + number(" resp=", static_cast<int>(version_));
   return line;
 }
 

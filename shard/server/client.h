@@ -29,6 +29,9 @@ namespace keyway::shard {
 
 class ClientRegistry;
 
+// As CLIENT LIST TYPE and the memory figures tell clients apart. A monitor is a normal client.
+enum class ClientType : uint8_t { kNormal, kReplica, kPubsub, kPrimary };
+
 // What CLIENT REPLY asked for. kSkip: none for the next command.
 enum class ReplyMode : uint8_t { kOn, kOff, kSkip };
 
@@ -78,6 +81,9 @@ class Client final : public net::StreamHandler {
   // ASKING: holds for the next command.
   bool asking() const { return asking_; }
   void set_asking(bool asking) { asking_ = asking; }
+  // How far the replication stream went after its last command: what WAIT waits for.
+  uint64_t write_offset() const { return write_offset_; }
+  void set_write_offset(uint64_t offset) { write_offset_ = offset; }
   bool no_evict() const { return no_evict_; }
   void set_no_evict(bool no_evict) { no_evict_ = no_evict; }
   void SetReplyMode(ReplyMode mode);
@@ -93,7 +99,10 @@ class Client final : public net::StreamHandler {
   // Whether it is the link to this server's primary: what comes is executed as the primary's word,
   // without the checks that a client's requests pass, and not answered.
   bool from_primary() const { return has_state(StateKind::kPrimary); }
+  // Whether it has said that it is a replica, or about to be one.
   bool is_replica() const { return has_state(StateKind::kReplica); }
+  // kReplica only from PSYNC or SYNC on.
+  ClientType type() const;
   bool has_state(StateKind kind) const { return states_[static_cast<size_t>(kind)] != nullptr; }
   // Replaces it; nullptr: none. The old one is destroyed.
   void set_state(StateKind kind, std::unique_ptr<ClientState> state);
@@ -111,6 +120,8 @@ class Client final : public net::StreamHandler {
   // client is being written stands before it, or, once some of the reply is there, behind it.
   resp::ReplyWriter Push();
   void PushDone();
+  // Sends what it can at once, for the rare case that must not wait for the end of the pass.
+  void FlushNow() { stream_->FlushNow(); }
   // Around everything that writes a reply of this client; may be nested.
   void BeginReply();
   void EndReply();
@@ -174,6 +185,8 @@ class Client final : public net::StreamHandler {
   // So many more bytes of `bytes` are done with.
   void PassOn(std::string_view bytes, size_t from, size_t count);
   void FailProtocol(std::string_view bytes);
+  // It has said something that a replica does not say.
+  void DropReplicaWithReply();
   // Makes the stream present what it retains, after others had their turn.
   void PresentAgain();
   // For maxmemory-clients.
@@ -201,6 +214,7 @@ class Client final : public net::StreamHandler {
   int64_t over_soft_limit_since_micros_ = 0;  // 0: is not over it
   size_t batch_bytes_ = 0;                    // presented to OnBytes, while in it
   size_t pause_bytes_ = kOutputPauseBytes;
+  uint64_t write_offset_ = 0;
   ClientClass output_class_ = kClassNormal;
   int db_ = 0;
   int request_slot_ = -1;

@@ -42,7 +42,9 @@ void ClientEviction::Forget(const Client& client) {
 }
 
 void ClientEviction::UpdateNow(Client& client) {
-  if (client.no_evict() || client.closing()) {
+  const ClientType type = client.type();
+  const bool replicates = type == ClientType::kReplica || type == ClientType::kPrimary;
+  if (client.no_evict() || client.closing() || replicates) {
     Remove(client.id());
     return;
   }

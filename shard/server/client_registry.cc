@@ -38,7 +38,7 @@ bool IsLocal(const net::Stream& stream) {
 ClientRegistry::ClientRegistry(net::EventLoop& loop, const Clock& clock, const ShardConfig& config,
                                ServerStats& stats)
     : loop_(loop), clock_(clock), config_(config), stats_(stats), pause_timer_(loop, [this] {
-        AfterLongCall([this] { EndPause(); });
+        AfterLongCall([this] { UpdatePause(); });
       }) {}
 
 ClientRegistry::~ClientRegistry() = default;
@@ -79,6 +79,7 @@ Client& ClientRegistry::AddPrimary(std::unique_ptr<net::Stream> stream,
   client.set_authenticated(true);
   client.SetReplyMode(ReplyMode::kOff);
   client.set_state(StateKind::kPrimary, std::move(state));
+  client.ApplyLimits();  // there are none for it
   client.Start();
   client.PresentRetained();
   return client;
@@ -93,6 +94,11 @@ void ClientRegistry::CountClosed(const Client& client) {
   if (client_eviction_ != nullptr) client_eviction_->Forget(client);
   stats_.counters.input_bytes_closed += client.stream().bytes_received();
   stats_.counters.output_bytes_closed += client.stream().bytes_sent();
+  if (client.from_primary()) {
+    stats_.counters.repl_input_bytes_closed += client.stream().bytes_received();
+  } else if (client.is_replica()) {
+    stats_.counters.repl_output_bytes_closed += client.stream().bytes_sent();
+  }
 }
 
 void ClientRegistry::Close(Client& client) {
@@ -157,27 +163,39 @@ void ClientRegistry::CloseAll() {
   ForEach([this](Client& client) { Close(client); });
 }
 
-void ClientRegistry::Pause(PauseMode mode, int64_t until_micros) {
-  pause_mode_ = std::max(pause_mode_, mode);
-  pause_until_micros_ = std::max(pause_until_micros_, until_micros);
-  const int64_t left = std::max<int64_t>(0, pause_until_micros_ - clock_.MonotonicMicros());
-  pause_timer_.Start(static_cast<uint64_t>(left + 999) / 1000);
+void ClientRegistry::Pause(PauseMode mode, int64_t until_micros, PausePurpose purpose) {
+  PauseOfOne& pause = pauses_[static_cast<size_t>(purpose)];
+  pause.mode = std::max(pause.mode, mode);
+  pause.until_micros = std::max(pause.until_micros, until_micros);
+  UpdatePause();
 }
 
-// There may be another pause by now; and the timer counts in milliseconds.
-void ClientRegistry::EndPause() {
-  const int64_t left = pause_until_micros_ - clock_.MonotonicMicros();
-  if (left > 0) {
-    pause_timer_.Start(static_cast<uint64_t>(left + 999) / 1000);
-  } else {
-    Unpause();
+void ClientRegistry::Unpause(PausePurpose purpose) {
+  pauses_[static_cast<size_t>(purpose)] = {};
+  UpdatePause();
+}
+
+// What holds now, until the next of the pauses ends.
+void ClientRegistry::UpdatePause() {
+  const int64_t now = clock_.MonotonicMicros();
+  const PauseMode before = std::exchange(pause_mode_, PauseMode::kNone);
+  int64_t left = INT64_MAX;
+  for (PauseOfOne& pause : pauses_) {
+    if (pause.mode == PauseMode::kNone) continue;
+    if (pause.until_micros <= now) {
+      pause = {};
+      continue;
+    }
+    pause_mode_ = std::max(pause_mode_, pause.mode);
+    left = std::min(left, pause.until_micros - now);
   }
-}
-
-void ClientRegistry::Unpause() {
-  pause_timer_.Stop();
-  pause_mode_ = PauseMode::kNone;
-  pause_until_micros_ = 0;
+  if (pause_mode_ == PauseMode::kNone) {
+    pause_timer_.Stop();
+  } else {
+    pause_timer_.Start((static_cast<uint64_t>(left) + 999) / 1000);
+  }
+  // Those that have to wait all the same find out when they try.
+  if (pause_mode_ >= before) return;
   for (const uint64_t id : std::exchange(waiting_for_unpause_, {})) {
     if (Client* client = Find(id)) client->Resume();
   }
@@ -231,6 +249,10 @@ void ClientRegistry::CloseIfIdle(Client& client, int64_t now_micros) {
   if (config_.timeout == 0 || client.suspended()) return;
   // Who listens has nothing to say.
   if (client.has_state(StateKind::kSubscriptions) || client.has_state(StateKind::kMonitor)) return;
+  if (const ClientType type = client.type();
+      type == ClientType::kReplica || type == ClientType::kPrimary) {
+    return;
+  }
   if (now_micros - client.last_request_micros() <= config_.timeout * 1'000'000) return;
   KEYWAY_VERBOSE() << "Closing idle client";
   Close(client);
@@ -258,6 +280,22 @@ uint64_t ClientRegistry::InputBytes() const {
 uint64_t ClientRegistry::OutputBytes() const {
   uint64_t bytes = stats_.counters.output_bytes_closed;
   for (const auto& [id, client] : clients_) bytes += client->stream().bytes_sent();
+  return bytes;
+}
+
+uint64_t ClientRegistry::ReplicationInputBytes() const {
+  uint64_t bytes = stats_.counters.repl_input_bytes_closed;
+  for (const auto& [id, client] : clients_) {
+    if (client->from_primary()) bytes += client->stream().bytes_received();
+  }
+  return bytes;
+}
+
+uint64_t ClientRegistry::ReplicationOutputBytes() const {
+  uint64_t bytes = stats_.counters.repl_output_bytes_closed;
+  for (const auto& [id, client] : clients_) {
+    if (client->is_replica()) bytes += client->stream().bytes_sent();
+  }
   return bytes;
 }
 

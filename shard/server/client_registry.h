@@ -6,6 +6,7 @@
 // lives until that has ended.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,6 +29,9 @@ struct ShardConfig;
 
 // What CLIENT PAUSE holds back.
 enum class PauseMode : uint8_t { kNone, kWrite, kAll };
+// Who pauses clients. What holds is the strictest of all pauses; each is ended by its own purpose.
+enum class PausePurpose : uint8_t { kCommand, kShutdown, kFailover };
+inline constexpr size_t kPausePurposes = 3;
 
 class ClientRegistry {
  public:
@@ -84,11 +88,14 @@ class ClientRegistry {
   // Runs `task` now or, while a command stands aside, when that has ended.
   void AfterLongCall(std::function<void()> task);
 
-  // CLIENT PAUSE, until `until_micros` (monotonic). An existing pause is only ever made longer and
-  // stricter.
-  void Pause(PauseMode mode, int64_t until_micros);
-  void Unpause();
+  // CLIENT PAUSE, until `until_micros` (monotonic). An existing pause for the same purpose is only
+  // ever made longer and stricter.
+  void Pause(PauseMode mode, int64_t until_micros, PausePurpose purpose = PausePurpose::kCommand);
+  void Unpause(PausePurpose purpose = PausePurpose::kCommand);
   PauseMode paused() const { return pause_mode_; }
+  bool PausedFor(PausePurpose purpose) const {
+    return pauses_[static_cast<size_t>(purpose)].mode != PauseMode::kNone;
+  }
   // Whether a command with these command::Flag has to wait; of EXEC, those of what it executes.
   bool MustWait(uint32_t flags) const {
     if (pause_mode_ == PauseMode::kNone) return false;
@@ -106,6 +113,9 @@ class ClientRegistry {
   // Bytes over all clients since the start, those that are gone included.
   uint64_t InputBytes() const;
   uint64_t OutputBytes() const;
+  // Of these, what came from primaries, and what went to replicas.
+  uint64_t ReplicationInputBytes() const;
+  uint64_t ReplicationOutputBytes() const;
 
   net::EventLoop& loop() { return loop_; }
   const Clock& clock() const { return clock_; }
@@ -122,7 +132,7 @@ class ClientRegistry {
   void CloseIfIdle(Client& client, int64_t now_micros);
   void CountClosed(const Client& client);
   void DestroySoon(std::unique_ptr<Client> client);
-  void EndPause();
+  void UpdatePause();
 
   net::EventLoop& loop_;
   const Clock& clock_;
@@ -139,8 +149,12 @@ class ClientRegistry {
   std::vector<uint64_t> over_output_;  // to be closed at the end of the pass
   uint64_t next_id_ = 1;
   size_t bus_connections_ = 0;
-  PauseMode pause_mode_ = PauseMode::kNone;
-  int64_t pause_until_micros_ = 0;
+  struct PauseOfOne {
+    PauseMode mode = PauseMode::kNone;
+    int64_t until_micros = 0;
+  };
+  std::array<PauseOfOne, kPausePurposes> pauses_;
+  PauseMode pause_mode_ = PauseMode::kNone;  // the strictest of them
   net::Timer pause_timer_;
   OutputBuffer nowhere_;
 };

@@ -48,6 +48,8 @@ class PrimaryState : public ClientState {
   // These bytes of the primary's stream are done with: a request that was executed (or queued, in a
   // transaction), or empty lines.
   virtual void OnExecuted(std::string_view bytes) = 0;
+  // What comes makes no sense: the client is about to be closed, and its history is worth nothing.
+  virtual void OnProtocolError() {}
 };
 
 enum class StateKind : uint8_t {

@@ -51,7 +51,9 @@ class Scripts;         // shard/server/scripts.h: EVAL, FCALL
 class Effects;         // shard/server/effects.h: the stream that replicas and the AOF read
 class Persistence;     // shard/server/persistence.h: RDB, AOF
 class Replication;     // shard/server/replication.h: primaries and replicas
+class ReplicaExpiries;  // shard/server/replica_expiries.h: writable replicas
 class CallEffects;     // shard/server/effects.h: what a call adds to it
+class PeerConnections;  // shard/server/peer_connections.h: MIGRATE
 
 // The parts of a running shard, for handlers that need more than keys and a reply. References live
 // as long as the process serves.
@@ -82,6 +84,8 @@ struct Services {
   Effects* effects = nullptr;
   Persistence* persistence = nullptr;
   Replication* replication = nullptr;
+  ReplicaExpiries* replica_expiries = nullptr;
+  PeerConnections* peers = nullptr;
 };
 
 struct CommandContext {

@@ -11,6 +11,8 @@
 #include "shard/server/long_call.h"
 #include "shard/server/latency_monitor.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replica_expiries.h"
+#include "shard/server/replica_rules.h"
 #include "shard/server/scripts.h"
 #include "shard/server/stats.h"
 
@@ -68,6 +70,8 @@ void Cron::Tick() {
     const int64_t effort = services_.config.active_expire_effort - 1;
     const int64_t percent = kExpirePercent + kExpirePercentPerEffort * effort;
     Expire(1'000'000 * percent / services_.stats.current_hz / 100, effort + 1);
+  } else if (IsReplica(services_) && services_.lifecycle.active_expire() && MayTouchKeys()) {
+    services_.replica_expiries->Expire();
   }
   if (MayTouchKeys()) services_.persistence->Cron();
 }
@@ -78,6 +82,8 @@ void Cron::Sample() {
   stats.operations.Sample(stats.counters.commands_processed, now);
   stats.input_bytes.Sample(services_.clients.InputBytes(), now);
   stats.output_bytes.Sample(services_.clients.OutputBytes(), now);
+  stats.repl_input_bytes.Sample(services_.clients.ReplicationInputBytes(), now);
+  stats.repl_output_bytes.Sample(services_.clients.ReplicationOutputBytes(), now);
   stats.memory_peak = std::max(stats.memory_peak, UsedMemory(services_));
 }
 
@@ -95,7 +101,7 @@ void Cron::AdaptFrequency() {
 
 bool Cron::MayExpire() const {
   return services_.lifecycle.active_expire() && services_.clients.paused() == PauseMode::kNone &&
-         MayTouchKeys();
+         !IsReplica(services_) && MayTouchKeys();
 }
 
 // Not in the middle of a command, nor of loading.

@@ -1,6 +1,7 @@
 #include "shard/server/dispatcher.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -20,6 +21,8 @@
 #include "shard/server/long_call.h"
 #include "shard/server/monitors.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replica_rules.h"
+#include "shard/server/replication.h"
 #include "shard/server/scripts.h"
 #include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
@@ -58,6 +61,24 @@ bool IsPermitted(const command::Command& command, const Client& client, const Sh
 
 bool HasKeys(const command::Spec& spec) {
   return !spec.key_specs.empty() || spec.is(command::kMovableKeys);
+}
+
+// The last line that is an error among the replies in `output`.
+std::string LastError(const OutputBuffer& output) {
+  const std::string text = output.ToString();
+  size_t begin = text.rfind("\r\n-");
+  begin = begin == std::string::npos ? 0 : begin + 2;
+  if (begin >= text.size() || text[begin] != '-') return {};
+  return text.substr(begin, text.find("\r\n", begin) - begin);
+}
+
+// The process must not go on.
+[[noreturn]] void Panic(const std::string& reason) {
+  KEYWAY_WARNING() << "------------------------------------------------";
+  KEYWAY_WARNING() << "!!! Software Failure. Press left mouse button to continue";
+  KEYWAY_WARNING() << "Guru Meditation: " << reason;
+  KEYWAY_WARNING() << "------------------------------------------------";
+  std::abort();
 }
 
 // Whether the command is refused when there is no memory left. Within MULTI each is, as a queue may
@@ -125,6 +146,7 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
   const command::Command& command = *lookup.command;
   const Transaction* const transaction = OpenTransaction(client);
   // EXEC counts as what it is about to execute.
+  const bool obeyed = client.from_primary();
   uint32_t flags = command.spec->flags;
   if (transaction != nullptr && &command == exec_) flags |= transaction->flags();
   if (command.spec->is(command::kRunsScript) && services_.scripts != nullptr) {
@@ -148,7 +170,7 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
   client.BeginCommand(&command, args);
 
   // The slots of the keys.
-  if (services_.cluster != nullptr && (HasKeys(*command.spec) || &command == exec_) &&
+  if (services_.cluster != nullptr && !obeyed && (HasKeys(*command.spec) || &command == exec_) &&
       !AdmittedByCluster(client, command, flags, args)) {
     return Outcome::kDone;
   }
@@ -174,8 +196,15 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
       ((flags & command::kWrite) != 0 || &command == ping_)) {
     if (const std::string refusal = services_.persistence->WriteRefusal(services_.config);
         !refusal.empty()) {
-      return Refuse(client, &command, refusal);
+      if (!obeyed) return Refuse(client, &command, refusal);
+      WriteInSpiteOfDisk(command);
     }
+  }
+
+  // Too few replicas, or being one.
+  if ((flags & command::kWrite) != 0) {
+    if (HasTooFewReplicas(services_)) return Refuse(client, &command, kTooFewReplicas);
+    if (!obeyed && IsReadOnlyReplica(services_)) return Refuse(client, &command, kReadOnlyReplica);
   }
 
   // What a RESP2 client that is subscribed may say, and a monitor.
@@ -186,23 +215,37 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
                       "in this context");
   }
-  if (client.has_state(StateKind::kMonitor) &&
-      (flags & (command::kWrite | command::kReadonly | command::kMayReplicate)) != 0) {
-    return Refuse(client, &command, "ERR Replica can't interact with the keyspace");
+
+  // A replica without its primary.
+  const uint32_t missing =
+      ~flags | (transaction != nullptr && &command == exec_ ? transaction->missing_flags() : 0);
+  if ((missing & command::kStale) != 0 && IsStaleReplica(services_)) {
+    return Refuse(client, &command, kPrimaryDown);
   }
 
-  if (services_.persistence != nullptr && services_.persistence->loading() &&
-      !command.spec->is(command::kLoading)) {
-    return Refuse(client, &command, Persistence::kLoadingError);
+  if (services_.persistence != nullptr) {
+    const PersistenceStatus& status = services_.persistence->status();
+    if ((status.loading && (missing & command::kLoading) != 0) ||
+        (status.async_loading && (flags & command::kNoAsyncLoading) != 0)) {
+      return Refuse(client, &command, Persistence::kLoadingError);
+    }
   }
 
   // A script that runs for too long.
+  if (busy && obeyed) return WaitForScript(client);
   if (busy && !command.spec->is(command::kAllowBusy)) {
     return Refuse(client, &command, services_.scripts->BusyError());
   }
 
+  // Whoever gets a stream of changes; such clients are exempt from pauses.
+  const bool takes_stream = client.has_state(StateKind::kMonitor) || client.is_replica();
+  if (takes_stream &&
+      (flags & (command::kWrite | command::kReadonly | command::kMayReplicate)) != 0) {
+    return Refuse(client, &command, "ERR Replica can't interact with the keyspace");
+  }
+
   // CLIENT PAUSE.
-  if (services_.clients.MustWait(flags)) {
+  if (services_.clients.MustWait(flags) && !takes_stream) {
     client.BeginCommand(&command, {});  // the arguments are read again when its turn comes
     services_.clients.WaitForUnpause(client);
     return Outcome::kPostponed;
@@ -217,6 +260,7 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
     CallLong(client, command, handler, args);
   } else {
     Call(client, command, handler, args);
+    NoteWriteOffset(client);
     ServeReady();
   }
   return Outcome::kDone;
@@ -234,8 +278,14 @@ void Dispatcher::CallLong(Client& client, const command::Command& command, Handl
     const auto kept = long_request_.args.view();
     caller.BeginCommand(long_request_.command, kept);
     Call(caller, *long_request_.command, long_request_.handler, kept);
+    NoteWriteOffset(caller);
     ServeReady();
   });
+}
+
+void Dispatcher::NoteWriteOffset(Client& client) {
+  if (services_.replication == nullptr) return;
+  client.set_write_offset(services_.replication->offset());
 }
 
 // Nobody is served in the middle of a script.
@@ -321,6 +371,7 @@ void Dispatcher::Call(Client& client, const command::Command& command, Handler h
                          services_.keyspace.database(client.db()),
                          services_,
                          now_ms()};
+  context.may_block = !client.from_primary();
   Run(context, handler, CallKind::kRequest, 0);
   if (context.waits) {
     services_.blocking->BeganToWait(client, last_call_micros_);  // it ends the request, later
@@ -384,6 +435,66 @@ bool Dispatcher::CallAgain(Client& client, const command::Command& command,
   return !context.waits;
 }
 
+bool Dispatcher::GuardsExpiredKeys() const {
+  return services_.clients.paused() != PauseMode::kNone || IsReplica(services_);
+}
+
+keyspace::ExpiredKeys Dispatcher::ExpiredKeysOf(const CommandContext& context) const {
+  using keyspace::ExpiredKeys;
+  if (IsReplica(services_)) {
+    const Client& caller = context.script != nullptr ? context.script->client : context.client;
+    if (caller.from_primary()) return ExpiredKeys::kKeep;
+    const bool writes =
+        context.command.spec->is(command::kWrite) && !services_.config.replica_read_only;
+    if (!writes) return ExpiredKeys::kHide;
+  }
+  const bool paused = services_.clients.paused() != PauseMode::kNone;
+  return paused ? ExpiredKeys::kHide : ExpiredKeys::kDelete;
+}
+
+Dispatcher::Outcome Dispatcher::WaitForScript(Client& client) {
+  client.Suspend();
+  services_.clients.AfterLongCall([this, id = client.id()] {
+    if (Client* waiting = services_.clients.Find(id)) waiting->Resume();
+  });
+  return Outcome::kPostponed;
+}
+
+void Dispatcher::WriteInSpiteOfDisk(const command::Command& command) {
+  constexpr int64_t kQuietMicros = 10'000'000;
+  if (!services_.config.replica_ignore_disk_write_errors && &command != ping_) {
+    Panic("Replica was unable to write command to disk.");
+  }
+  if (last_disk_warning_micros_ == 0 || now_micros_ - last_disk_warning_micros_ > kQuietMicros) {
+    last_disk_warning_micros_ = now_micros_;
+    KEYWAY_WARNING()
+        << "Replica is applying a command even though it is unable to write to disk.";
+  }
+}
+
+void Dispatcher::NoteUnexpectedError(const Client& client, std::string_view error) {
+  constexpr size_t kLongest = 4096;
+  const ClientType type = client.type();
+  if (type != ClientType::kPrimary && type != ClientType::kReplica) return;
+  ++services_.stats.counters.unexpected_error_replies;
+  // What is not given was written to nowhere, as all replies to a primary are.
+  const std::string written = error.empty() && type == ClientType::kPrimary
+                                  ? LastError(services_.clients.nowhere())
+                                  : "-" + std::string(error);
+  const char* from = type == ClientType::kPrimary ? "replica" : "master";
+  const char* to = type == ClientType::kPrimary ? "master" : "replica";
+  const command::Command* command = client.last_command();
+  const std::string name = command != nullptr ? command->full_name : "<unknown>";
+  KEYWAY_WARNING() << "== CRITICAL == This " << from << " is sending an error to its " << to << ": '"
+                   << std::string_view(written).substr(0, kLongest)
+                   << "' after processing the command '" << name << "'";
+  if (type == ClientType::kPrimary && services_.config.replica_read_only &&
+      services_.config.propagation_error_behavior != PropagationError::kIgnore) {
+    Panic("This replica panicked sending an error to its master after processing the command '" +
+          name + "'");
+  }
+}
+
 CallEffects::Kind Dispatcher::EffectsKind(const CommandContext& context, CallKind kind) const {
   if (&context.command == exec_ || context.command.spec->is(command::kRunsScript)) {
     return CallEffects::Kind::kFrame;
@@ -408,7 +519,14 @@ void Dispatcher::Run(CommandContext& context, Handler handler, CallKind kind,
     context.effects =
         &effects.emplace(*services_.effects, context.db.index(), EffectsKind(context, kind));
   }
-  handler(context);
+  if (GuardsExpiredKeys()) [[unlikely]] {
+    const std::optional<keyspace::ExpiredKeys> outer = services_.keyspace.in_call();
+    services_.keyspace.set_in_call(ExpiredKeysOf(context));
+    handler(context);
+    services_.keyspace.set_in_call(outer);
+  } else {
+    handler(context);
+  }
   if (effects.has_value()) effects->End(context.args);
 
   context.client.EndReply();
@@ -431,6 +549,10 @@ void Dispatcher::Run(CommandContext& context, Handler handler, CallKind kind,
   if (services_.slow_log != nullptr) LogTime(context, kind, last_call_micros_, first_micros);
   for (uint32_t left = context.reply.errors(); left > 0; --left) {
     stats.CountError(context.reply.error_code());
+  }
+  if (context.reply.errors() != 0 &&
+      (context.client.from_primary() || context.client.is_replica())) [[unlikely]] {
+    NoteUnexpectedError(context.client, {});
   }
   stats.command(id).failed += context.reply.errors_again();
   // A call has failed when there was an error, unless a call inside it has failed with it.
@@ -488,6 +610,9 @@ Dispatcher::Outcome Dispatcher::Refuse(Client& client, const command::Command* c
   }
   if (command != nullptr) ++services_.stats.command(command->id).rejected;
   services_.stats.CountError(reply.error_code());
+  if (client.from_primary() || client.is_replica()) [[unlikely]] {
+    NoteUnexpectedError(client, error);
+  }
   client.EndCommand(client.asking());
   services_.clients.nowhere().Clear();
   return Outcome::kDone;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "common/command/table.h"
+#include "shard/keyspace/environment.h"
 #include "shard/server/client.h"
 #include "shard/server/command_context.h"
 #include "shard/server/effects.h"
@@ -76,6 +77,16 @@ class Dispatcher {
   Handler FindHandler(const command::Command& command) const { return handlers_.Find(command); }
 
  private:
+  // Whether a primary's stream is followed, or clients are paused: then calls differ in what they do
+  // with keys that have expired.
+  bool GuardsExpiredKeys() const;
+  keyspace::ExpiredKeys ExpiredKeysOf(const CommandContext& context) const;
+  // Says what a write that may not be refused does though the disk cannot be written.
+  void WriteInSpiteOfDisk(const command::Command& command);
+  // An error for who does not expect any: the primary, or a replica.
+  void NoteUnexpectedError(const Client& client, std::string_view error);
+  // The primary's requests wait for a script to end; other clients' are refused.
+  Outcome WaitForScript(Client& client);
   // How a handler comes to be called.
   enum class CallKind : uint8_t { kRequest, kQueued, kScripted, kRetry };
 
@@ -99,6 +110,7 @@ class Dispatcher {
   void CallLong(Client& client, const command::Command& command, Handler handler,
                 std::span<const std::string_view> args);
   void ServeReady();
+  void NoteWriteOffset(Client& client);
   void Run(CommandContext& context, Handler handler, CallKind kind, int64_t first_micros);
   CallEffects::Kind EffectsKind(const CommandContext& context, CallKind kind) const;
   void LogTime(const CommandContext& context, CallKind kind, int64_t micros, int64_t first_micros);
@@ -135,6 +147,7 @@ class Dispatcher {
   uint64_t clock_pass_ = UINT64_MAX;  // the pass in which the difference was taken
   uint64_t counted_errors_ = 0;       // of all clients, when the last call ended
   int64_t last_attack_warning_micros_ = 0;
+  int64_t last_disk_warning_micros_ = 0;
 };
 
 }  // namespace keyway::shard

@@ -11,6 +11,7 @@
 #include "shard/server/client_registry.h"
 #include "shard/server/latency_monitor.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replica_rules.h"
 #include "shard/server/scripts.h"
 
 namespace keyway::shard {
@@ -44,17 +45,29 @@ Eviction::Eviction(Services& services)
 bool Eviction::OverLimit() const {
   const uint64_t limit = services_.config.maxmemory;
   if (limit == 0) return false;
-  // What waits to be written to the append-only file would grow by every key that is deleted.
-  const uint64_t not_counted =
-      services_.persistence == nullptr ? 0 : services_.persistence->status().aof_buffer_bytes;
-  return UsedMemory(services_) > limit + not_counted;
+  const uint64_t used = UsedMemory(services_);
+  return used > limit && used > limit + MemoryNotEvictable(services_);
+}
+
+uint64_t MemoryNotEvictable(const Services& services) {
+  uint64_t bytes = 0;
+  if (services.persistence != nullptr) bytes += services.persistence->status().aof_buffer_bytes;
+  if (services.replication != nullptr) {
+    const auto most = static_cast<size_t>(services.config.repl_backlog_size);
+    const size_t backlog = services.replication->backlog().memory;
+    if (backlog > most) bytes += backlog - most;
+  }
+  return bytes;
 }
 
 Eviction::Outcome Eviction::MakeRoom() {
   Outcome outcome = Outcome::kOk;
   // Nothing changes while clients are paused, as for a failover, or the data set is loaded.
   const bool loading = services_.persistence != nullptr && services_.persistence->loading();
-  if (services_.clients.paused() == PauseMode::kNone && !loading && OverLimit()) {
+  // A replica holds what its primary holds.
+  const bool left_to_primary = services_.config.replica_ignore_maxmemory && IsReplica(services_);
+  if (services_.clients.paused() == PauseMode::kNone && !loading && !left_to_primary &&
+      OverLimit()) {
     outcome =
         services_.config.maxmemory_policy == MaxmemoryPolicy::kNoEviction
             ? Outcome::kFailed

@@ -65,6 +65,10 @@ class Eviction {
   int64_t exceeded_micros_ = 0;
 };
 
+// Memory that does not count towards maxmemory, because it would grow by every key that is deleted:
+// what waits to be written to the append-only file, and to be sent to replicas beyond the backlog.
+uint64_t MemoryNotEvictable(const Services& services);
+
 // How long one turn may take: 0 to 500 microseconds for tenacity 0 to 10, then 15 % more a step, no
 // limit (INT64_MAX) for 100.
 int64_t EvictionTurnMicros(int64_t tenacity);

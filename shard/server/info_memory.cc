@@ -51,8 +51,10 @@ void Memory(Services& services, Lines& lines) {
   lines.Number("rss_overhead_bytes", Difference(memory.resident, memory.allocator.resident));
   lines.Format("mem_fragmentation_ratio", "%.2f", memory.fragmentation());
   lines.Number("mem_fragmentation_bytes", Difference(memory.resident, memory.used));
-  lines.Unsigned("mem_not_counted_for_evict", memory.aof_buffer);
-  lines.Zeros({"mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
+  lines.Unsigned("mem_not_counted_for_evict", memory.not_evictable);
+  lines.Unsigned("mem_replication_backlog", memory.replication_backlog);
+  lines.Unsigned("mem_total_replication_buffers", memory.replication_buffers);
+  lines.Unsigned("mem_clients_slaves", memory.clients_replicas);
   lines.Unsigned("mem_clients_normal", memory.clients_normal);
   lines.Unsigned("mem_cluster_links", memory.cluster_links);
   lines.Unsigned("mem_aof_buffer", memory.aof_buffer);

@@ -18,7 +18,9 @@
 #include "shard/server/eviction.h"
 #include "shard/server/info.h"
 #include "shard/server/lifecycle.h"
+#include "shard/server/peer_connections.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replica_expiries.h"
 #include "shard/server/stats.h"
 #include "shard/server/tracking.h"
 
@@ -120,14 +122,22 @@ void Server(Services& services, Lines& lines) {
   lines.Text("executable", lifecycle.identity().executable);
   lines.Text("config_file", services.registry.file());
   lines.Text("io_threads_active", "0");
+  if (lifecycle.shutdown_waits()) {
+    const int64_t left = lifecycle.shutdown_deadline_micros() - services.clock.MonotonicMicros();
+    lines.Number("shutdown_in_milliseconds", std::max<int64_t>(left, 0) / 1000);
+  }
   lines.Text("keyway_version", kKeywayVersion);
 }
 
 void Clients(Services& services, Lines& lines) {
   size_t blocked = 0;
-  services.clients.ForEach([&blocked](Client& client) { blocked += client.blocked() ? 1 : 0; });
+  size_t replicas = 0;
+  services.clients.ForEach([&](Client& client) {
+    blocked += client.blocked() ? 1 : 0;
+    replicas += client.type() == ClientType::kReplica ? 1 : 0;
+  });
   lines.Section("Clients");
-  lines.Unsigned("connected_clients", services.clients.count());
+  lines.Unsigned("connected_clients", services.clients.count() - replicas);
   lines.Number("cluster_connections",
                services.cluster != nullptr ? services.cluster->Summary().links : 0);
   lines.Number("maxclients", services.config.maxclients);
@@ -145,7 +155,7 @@ void Persistence(Services& services, Lines& lines) {
   const bool aof_on = status.aof_on || (status.loading && services.config.appendonly);
   lines.Section("Persistence");
   lines.Number("loading", status.loading ? 1 : 0);
-  lines.Zeros({"async_loading"});
+  lines.Number("async_loading", status.async_loading ? 1 : 0);
   lines.Unsigned("current_cow_peak", status.child_cow_peak);
   lines.Unsigned("current_cow_size", status.child_cow_size);
   const int64_t measured = status.child_cow_measured_micros;
@@ -196,15 +206,22 @@ void Stats(Services& services, Lines& lines) {
                  services.clients.InputBytes() - counters.input_bytes_before_reset);
   lines.Unsigned("total_net_output_bytes",
                  services.clients.OutputBytes() - counters.output_bytes_before_reset);
-  lines.Zeros({"total_net_repl_input_bytes", "total_net_repl_output_bytes"});
+  lines.Unsigned("total_net_repl_input_bytes", services.clients.ReplicationInputBytes() -
+                                                   counters.repl_input_bytes_before_reset);
+  lines.Unsigned("total_net_repl_output_bytes", services.clients.ReplicationOutputBytes() -
+                                                    counters.repl_output_bytes_before_reset);
   lines.Format("instantaneous_input_kbps", "%.2f",
                static_cast<double>(stats.input_bytes.PerSecond()) / 1024);
   lines.Format("instantaneous_output_kbps", "%.2f",
                static_cast<double>(stats.output_bytes.PerSecond()) / 1024);
-  lines.Text("instantaneous_input_repl_kbps", "0.00");
-  lines.Text("instantaneous_output_repl_kbps", "0.00");
+  lines.Format("instantaneous_input_repl_kbps", "%.2f",
+               static_cast<double>(stats.repl_input_bytes.PerSecond()) / 1024);
+  lines.Format("instantaneous_output_repl_kbps", "%.2f",
+               static_cast<double>(stats.repl_output_bytes.PerSecond()) / 1024);
   lines.Unsigned("rejected_connections", counters.connections_rejected);
-  lines.Zeros({"sync_full", "sync_partial_ok", "sync_partial_err"});
+  lines.Unsigned("sync_full", counters.sync_full);
+  lines.Unsigned("sync_partial_ok", counters.sync_partial_ok);
+  lines.Unsigned("sync_partial_err", counters.sync_partial_err);
   lines.Unsigned("expired_keys", keys.expired_keys);
   lines.Format("expired_stale_perc", "%.2f", keys.expired_stale_percent);
   lines.Unsigned("expired_time_cap_reached_count", keys.expired_time_cap_reached);
@@ -221,33 +238,21 @@ void Stats(Services& services, Lines& lines) {
   lines.Unsigned("pubsubshard_channels", services.pubsub->count(pubsub::Kind::kShardChannel));
   lines.Number("latest_fork_usec", services.persistence->status().latest_fork_micros);
   lines.Unsigned("total_forks", services.persistence->status().total_forks);
-  lines.Zeros({"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits",
-               "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-               "total_active_defrag_time", "current_active_defrag_time"});
+  lines.Unsigned("migrate_cached_sockets", services.peers != nullptr ? services.peers->size() : 0);
+  lines.Unsigned("slave_expires_tracked_keys",
+                 services.replica_expiries != nullptr ? services.replica_expiries->size() : 0);
+  lines.Zeros({"active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
+               "current_active_defrag_time"});
   lines.Unsigned("tracking_total_keys", services.tracking->keys());
   lines.Unsigned("tracking_total_items", services.tracking->items());
   lines.Unsigned("tracking_total_prefixes", services.tracking->prefixes());
-  lines.Zeros({"unexpected_error_replies"});
+  lines.Unsigned("unexpected_error_replies", counters.unexpected_error_replies);
   lines.Unsigned("total_error_replies", counters.error_replies);
   lines.Zeros({"dump_payload_sanitizations"});
   lines.Unsigned("total_reads_processed", counters.reads_processed);
   lines.Unsigned("total_writes_processed", services.loop.writes() - counters.writes_before_reset);
   lines.Zeros({"io_threaded_reads_processed", "io_threaded_writes_processed",
                "reply_buffer_shrinks", "reply_buffer_expands"});
-}
-
-void Replication(Services& services, Lines& lines) {
-  lines.Section("Replication");
-  lines.Text("role", "master");
-  lines.Zeros({"connected_slaves"});
-  lines.Text("master_failover_state", "no-failover");
-  lines.Text("master_replid", services.lifecycle.identity().replication_id);
-  lines.Text("master_replid2", std::string(40, '0'));
-  lines.Zeros({"master_repl_offset"});
-  lines.Text("second_repl_offset", "-1");
-  lines.Zeros({"repl_backlog_active"});
-  lines.Number("repl_backlog_size", services.config.repl_backlog_size);
-  lines.Zeros({"repl_backlog_first_byte_offset", "repl_backlog_histlen"});
 }
 
 void Cpu(Services&, Lines& lines) {

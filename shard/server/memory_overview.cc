@@ -4,8 +4,11 @@
 
 #include "shard/cluster/cluster.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/config/shard_config.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/eviction.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replication.h"
 #include "shard/server/stats.h"
 
 namespace keyway::shard {
@@ -22,6 +25,7 @@ bool Exceeds(uint64_t whole, uint64_t part, double ratio) {
 
 constexpr uint64_t kLittle = 5 << 20;
 constexpr uint64_t kBigClient = 200 << 10;
+constexpr uint64_t kBigReplica = 10 << 20;
 constexpr size_t kManyCachedScripts = 1000;
 
 constexpr char kEmpty[] =
@@ -72,6 +76,13 @@ constexpr char kHighProcessRss[] =
     " * High process RSS overhead: This instance has non-allocator RSS memory overhead is greater "
     "than 1.1 (this means that the Resident Set Size of the Redis process is much larger than the "
     "RSS the allocator holds). This problem may be due to Lua scripts or Modules.\n\n";
+constexpr char kBigReplicas[] =
+    " * Big replica buffers: The replica output buffers in this instance are greater than 10MB for "
+    "each replica (on average). This likely means that there is some replica instance that is "
+    "struggling receiving data, either because it is too slow or because of networking issues. As "
+    "a result, data piles on the master output buffers. Please try to identify what replica is not "
+    "receiving data correctly and why. You can use the INFO output in order to check the replicas "
+    "delays and the CLIENT LIST command to check the output buffers of each replica.\n\n";
 constexpr char kBigClients[] =
     " * Big client buffers: The clients output buffers in this instance are greater than 200K per "
     "client (on average). This may result from different causes, like Pub/Sub clients subscribed "
@@ -131,8 +142,20 @@ MemoryOverview ReadMemoryOverview(Services& services) {
     overview.aof_buffer = services.persistence->status().aof_buffer_bytes;
   }
 
+  overview.not_evictable = MemoryNotEvictable(services);
+  if (services.replication != nullptr) {
+    // Backlog and replicas share one buffer: what is more than the backlog may hold is there for a
+    // replica.
+    const uint64_t bytes = services.replication->backlog().memory;
+    const auto most = static_cast<uint64_t>(services.config.repl_backlog_size);
+    const bool has_replicas = services.replication->replica_count() != 0;
+    overview.replication_buffers = bytes;
+    overview.clients_replicas = has_replicas && bytes > most ? bytes - most : 0;
+    overview.replication_backlog = bytes - overview.clients_replicas;
+  }
+
   uint64_t overhead = overview.at_start + overview.clients_normal + overview.cluster_links +
-                      overview.aof_buffer + overview.scripts_total();
+                      overview.replication_buffers + overview.aof_buffer + overview.scripts_total();
   for (int i = 0; i < services.keyspace.database_count(); ++i) {
     const keyspace::Database& database = services.keyspace.database(i);
     if (database.size() == 0) continue;
@@ -156,6 +179,7 @@ std::string MemoryReport(const MemoryOverview& overview) {
   if (Exceeds(allocator.active, allocator.allocated, 1.1)) issues += kHighFragmentation;
   if (Exceeds(allocator.resident, allocator.active, 1.1)) issues += kHighAllocatorRss;
   if (Exceeds(overview.resident, allocator.resident, 1.1)) issues += kHighProcessRss;
+  if (overview.clients_replicas > kBigReplica) issues += kBigReplicas;
   if (overview.clients != 0 && overview.clients_normal / overview.clients > kBigClient) {
     issues += kBigClients;
   }

@@ -25,7 +25,11 @@ struct MemoryOverview {
   MemoryUsage allocator;
   uint64_t clients_normal = 0;
   uint64_t cluster_links = 0;
-  uint64_t aof_buffer = 0;  // not counted for eviction
+  uint64_t clients_replicas = 0;     // of what replicas have yet to get, the part beyond the backlog
+  uint64_t replication_backlog = 0;  // the rest of it
+  uint64_t replication_buffers = 0;  // both
+  uint64_t aof_buffer = 0;
+  uint64_t not_evictable = 0;  // MemoryNotEvictable
   Scripts::Usage scripts;
   std::vector<DatabaseTables> tables;  // of databases that hold keys
   uint64_t overhead = 0;               // everything that is no key or value

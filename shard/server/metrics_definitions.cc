@@ -19,6 +19,7 @@
 #include "shard/server/latency_monitor.h"
 #include "shard/server/lifecycle.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replication.h"
 #include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
 #include "shard/server/tracking.h"
@@ -44,7 +45,7 @@ metrics::Labels InstanceLabels(Services& services) {
   uname(&system);
   const ShardConfig& config = services.config;
   return {
-      {"role", "master"},
+      {"role", services.replication->is_replica() ? "slave" : "master"},
       {"redis_version", kRedisVersion},
       {"redis_build_id", "0"},
       {"redis_mode", config.cluster_enabled ? "cluster" : "standalone"},
@@ -53,7 +54,7 @@ metrics::Labels InstanceLabels(Services& services) {
       {"tcp_port", std::to_string(config.port)},
       {"run_id", services.lifecycle.identity().run_id},
       {"process_id", std::to_string(getpid())},
-      {"master_replid", services.lifecycle.identity().replication_id},
+      {"master_replid", services.replication->id()},
   };
 }
 
@@ -100,7 +101,13 @@ void ShardMetrics::DefineServer() {
 
 void ShardMetrics::DefineClients() {
   Services& s = services_;
-  Gauge("redis_connected_clients", "Clients connected", [&s] { return s.clients.count(); });
+  Gauge("redis_connected_clients", "Clients connected, replicas not counted", [&s] {
+    size_t clients = 0;
+    s.clients.ForEach([&clients](Client& client) {
+      clients += client.type() == ClientType::kReplica ? 0 : 1;
+    });
+    return clients;
+  });
   Gauge("redis_blocked_clients", "Clients whose requests wait", [&s] {
     size_t blocked = 0;
     s.clients.ForEach([&blocked](Client& client) { blocked += client.blocked() ? 1 : 0; });
@@ -183,7 +190,13 @@ void ShardMetrics::DefineMemory() {
   Gauge("redis_number_of_libraries", "Libraries of functions",
         [&scripts] { return scripts.libraries; });
   Gauge("redis_mem_not_counted_for_eviction_bytes", "Memory that maxmemory does not count",
-        [this] { return memory_.aof_buffer; });
+        [this] { return memory_.not_evictable; });
+  Gauge("redis_mem_clients_slaves", "Memory of what waits to be sent to replicas beyond the backlog",
+        [this] { return memory_.clients_replicas; });
+  Gauge("redis_mem_replication_backlog_bytes", "Memory of the replication backlog",
+        [this] { return memory_.replication_backlog; });
+  Gauge("redis_mem_total_replication_buffers_bytes", "Memory of all replication buffers",
+        [this] { return memory_.replication_buffers; });
   Counter("redis_lazyfreed_objects_total", "Values freed on the side thread",
           [&s] { return s.keyspace.stats().lazyfreed; });
   Gauge("redis_lazyfree_pending_objects", "Values waiting to be freed on the side thread",
@@ -366,11 +379,6 @@ void ShardMetrics::DefinePersistence() {
         [&p] { return p.aof_pending_fsyncs; });
   Gauge("redis_aof_delayed_fsync", "Writes that had to wait for a sync",
         [&p] { return p.aof_delayed_fsyncs; });
-}
-
-void ShardMetrics::DefineReplication() {
-  Gauge("redis_connected_slaves", "Replicas connected", [] { return 0; });
-  Gauge("redis_master_repl_offset", "Offset of the replication stream", [] { return 0; });
 }
 
 void ShardMetrics::DefineCpu() {

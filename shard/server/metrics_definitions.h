@@ -29,6 +29,9 @@ class ShardMetrics {
     registry_.GaugeFrom(name, help, {}, [read] { return static_cast<double>(read()); });
   }
 
+  template <typename Read>
+  void GaugeOfReplica(const char* name, const char* help, Read read);
+
   void DefineServer();
   void DefineClients();
   void DefineMemory();

@@ -15,6 +15,10 @@ namespace keyway::shard {
 struct PersistenceStatus {
   // --- A file is being loaded (loading/).
   bool loading = false;
+  // One is being loaded beside the data set, which is served meanwhile (repl-diskless-load swapdb):
+  // `loading` is false then, what follows is about that file, and commands with
+  // command::kNoAsyncLoading are refused.
+  bool async_loading = false;
   int64_t loading_start_seconds = 0;  // wall clock
   uint64_t loading_total_bytes = 0;   // of all files that are to be loaded
   uint64_t loading_loaded_bytes = 0;
@@ -70,6 +74,7 @@ class Persistence {
   const PersistenceStatus& status() const { return status_; }
   // A data set is being loaded: commands without command::kLoading are refused with kLoadingError.
   bool loading() const { return status_.loading; }
+  bool async_loading() const { return status_.async_loading; }
   static constexpr char kLoadingError[] = "LOADING Redis is loading the dataset in memory";
   // Why commands that write, and PING, are refused now (stop-writes-on-bgsave-error, an append-only
   // file that cannot be written); empty: they are not. Asked before each write.

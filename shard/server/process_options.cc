@@ -18,6 +18,7 @@ constexpr char kOomScoreFile[] = "/proc/self/oom_score_adj";
 constexpr int64_t kMostOomScore = 1000;
 // Places in oom-score-adj-values.
 constexpr size_t kOomScoreOfPrimary = 0;
+constexpr size_t kOomScoreOfReplica = 1;
 constexpr size_t kOomScoreOfChild = 2;
 
 bool WriteOomScore(int64_t score) {
@@ -96,12 +97,18 @@ void ProcessOptions::Apply() {
   [[maybe_unused]] const Status thread = ApplyAllocatorThread();
 }
 
+void ProcessOptions::set_is_replica(bool is_replica) {
+  is_replica_ = is_replica;
+  [[maybe_unused]] const Status score = ApplyOomScore();
+}
+
 Status ProcessOptions::ApplyOomScore() {
   const bool on = config_.oom_score_adj != OomScoreAdj::kNo;
   if (!on && !oom_score_changed_) return {};
   int64_t score = oom_score_before_;
   if (on) {
-    const int64_t wanted = config_.oom_score_adj_values[kOomScoreOfPrimary];
+    const int64_t wanted =
+        config_.oom_score_adj_values[is_replica_ ? kOomScoreOfReplica : kOomScoreOfPrimary];
     score = config_.oom_score_adj == OomScoreAdj::kRelative ? score + wanted : wanted;
   }
   if (!WriteOomScore(score)) {

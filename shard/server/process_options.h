@@ -29,6 +29,8 @@ class ProcessOptions {
 
   // At the start: all of them. Failures are logged.
   void Apply();
+  // The role has changed, and with it the value that holds. A failure is logged.
+  void set_is_replica(bool is_replica);
   // CONFIG SET of oom-score-adj or oom-score-adj-values. Error: Redis's text.
   Status ApplyOomScore();
   // CONFIG SET of jemalloc-bg-thread.
@@ -38,6 +40,7 @@ class ProcessOptions {
   const ShardConfig& config_;
   int64_t oom_score_before_ = 0;  // of the process, as it was started
   bool oom_score_changed_ = false;
+  bool is_replica_ = false;
 };
 
 }  // namespace keyway::shard

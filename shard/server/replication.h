@@ -40,6 +40,7 @@ struct PrimaryStatus {
   int64_t sync_read_bytes = 0;
   int64_t sync_left_bytes = 0;
   int64_t sync_last_io_micros = 0;
+  bool failover_refused = false;  // it has answered PSYNC ... FAILOVER with an error
 };
 
 // As a primary: one that follows it. Made by shard/replication/replicas.
@@ -86,6 +87,12 @@ class Replication {
   // REPLICAOF NO ONE: keeps the data set, and its history as the second id.
   virtual void BecomePrimary() = 0;
 
+  // Called whenever this server has begun to follow a primary, another one than before included, and
+  // when it has become a primary: is_replica() and primary() are those from now on.
+  void OnRoleChanged(std::function<void()> listener) {
+    on_role_changed_.push_back(std::move(listener));
+  }
+
   // --- As a primary.
   virtual size_t replica_count() const = 0;
   virtual std::vector<ReplicaStatus> replicas() const = 0;
@@ -111,8 +118,9 @@ class Replication {
     kInProgress,   // "failover-in-progress"
   };
   struct FailoverOptions {
-    std::string host;  // TO; empty: any replica
-    uint16_t port = 0;
+    bool any = true;   // no TO
+    std::string host;  // TO
+    int64_t port = 0;  // any number
     bool force = false;
     int64_t timeout_ms = 0;  // 0: none
   };
@@ -130,6 +138,11 @@ class Replication {
   PrimaryStatus primary_;
   size_t good_replicas_ = 0;
   std::vector<std::function<void()>> on_acknowledged_;
+  std::vector<std::function<void()>> on_role_changed_;
+
+  void TellRoleChanged() {
+    for (const auto& listener : on_role_changed_) listener();
+  }
 };
 
 }  // namespace keyway::shard

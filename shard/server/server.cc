@@ -50,6 +50,10 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
       scripts_(services_),
       persistence_(services_, files, [this] { ServeWhileLoading(); }),
       replication_(services_, effects_, persistence_),
+      peers_(loop_, clock_, random_),
+      replica_expiries_(services_),
+      cluster_data_(services_),
+      shutdown_wait_(services_),
       process_options_(config),
       listeners_(loop_, config_, clients_),
       cron_(services_),
@@ -79,8 +83,19 @@ Server::Server(ShardConfig& config, config::Registry& registry, const HandlerTab
   services_.scripts = &scripts_;
   services_.persistence = &persistence_;
   services_.replication = &replication_;
-  lifecycle_.set_on_shutdown(
-      [this](const Lifecycle::ShutdownOptions& options) { return PrepareForEnd(options); });
+  services_.replica_expiries = &replica_expiries_;
+  replication_.OnRoleChanged([this] { OnRoleChanged(); });
+  services_.peers = &peers_;
+  lifecycle_.set_shutdown_steps({
+      .wait = [this](const Lifecycle::ShutdownOptions& options) { return WaitsForEnd(options); },
+      .prepare =
+          [this](const Lifecycle::ShutdownOptions& options) { return PrepareForEnd(options); },
+      .cancel =
+          [this] {
+            shutdown_wait_.End();
+            blocking_.EndShutdownWaits();
+          },
+  });
   ApplyKeyspaceOptions();
   client_eviction_.OnConfigChanged();
 }
@@ -90,10 +105,12 @@ Server::~Server() = default;
 Status Server::Start() {
   std::signal(SIGHUP, SIG_IGN);
   process_options_.Apply();
+  if (!config_.replicaof_host.empty()) log::SetRole('S');  // it is not followed before all is loaded
   if (Status status = ApplyMaxClients(); !status.ok()) return status;
   if (Status status = listeners_.Open(); !status.ok()) return status;
   if (config_.cluster_enabled) {
-    auto cluster = cluster::Cluster::Start(loop_, clock_, random_, config_, keyspace_);
+    auto cluster =
+        cluster::Cluster::Start(loop_, clock_, random_, config_, keyspace_, effects_);
     if (!cluster.ok()) return cluster.error();
     cluster_ = std::move(cluster).value();
     services_.cluster = cluster_.get();
@@ -118,6 +135,7 @@ Status Server::Start() {
     return status;
   }
   replication_.Start();
+  if (cluster_ != nullptr) cluster_->set_data(&cluster_data_);
   if (config_.port != 0) KEYWAY_NOTICE() << "Ready to accept connections";
   if (!config_.unixsocket.empty()) {
     KEYWAY_NOTICE() << "The server is now ready to accept connections at " << config_.unixsocket;
@@ -139,9 +157,14 @@ void Server::ServeWhileLoading() {
   std::_Exit(0);
 }
 
+bool Server::WaitsForEnd(const Lifecycle::ShutdownOptions& options) {
+  TellSystemd("STOPPING=1\n");
+  return !options.now && shutdown_wait_.Begin();
+}
+
 // Everything that can fail comes first: after it nothing may be changed any more.
 bool Server::PrepareForEnd(const Lifecycle::ShutdownOptions& options) {
-  TellSystemd("STOPPING=1\n");
+  shutdown_wait_.LogReplicas();
   using SaveAtEnd = Persistence::SaveAtEnd;
   SaveAtEnd save = options.save ? SaveAtEnd::kYes : SaveAtEnd::kAuto;
   // Half a data set must not replace a whole one.
@@ -154,6 +177,7 @@ bool Server::PrepareForEnd(const Lifecycle::ShutdownOptions& options) {
     return false;
   }
   persistence_.End();
+  replication_.End();
   loop_.Stop();
   return true;
 }
@@ -172,8 +196,14 @@ void Server::ShutdownBySignal(int number) {
                                            .nosave = (words & kShutdownNosave) != 0,
                                            .now = (words & kShutdownNow) != 0,
                                            .force = (words & kShutdownForce) != 0};
-  // Having failed, the next signal is a first one again.
-  if (!lifecycle_.Shutdown(options)) signals_.Rearm();
+  // Having failed, or waiting for replicas, the next signal is told like a first one.
+  if (lifecycle_.Shutdown(options) != Lifecycle::ShutdownOutcome::kEnds) signals_.Rearm();
+}
+
+// Not even the replicas are waited for any longer.
+void Server::ExitAtOnce() {
+  KEYWAY_WARNING() << "You insist... exiting now.";
+  std::_Exit(1);
 }
 
 // A script is not interrupted by a signal: it has to be killed, or to end.
@@ -183,11 +213,18 @@ void Server::OnShutdownSignal(int number) {
   } else {
     KEYWAY_WARNING() << "Received " << SignalName(number) << " scheduling shutdown...";
   }
-  if (!StandsAside(services_)) return ShutdownBySignal(number);
-  if (number == SIGINT && lifecycle_.shutdown_scheduled()) {
-    KEYWAY_WARNING() << "You insist... exiting now.";
-    std::_Exit(1);
+  if (lifecycle_.shutdown_waits()) {
+    if (number == SIGINT && shutdown_wait_.signaled()) ExitAtOnce();
+    shutdown_wait_.set_signaled();
+    signals_.Rearm();
+    return;
   }
+  if (!StandsAside(services_)) {
+    ShutdownBySignal(number);
+    if (lifecycle_.shutdown_waits()) shutdown_wait_.set_signaled();
+    return;
+  }
+  if (number == SIGINT && lifecycle_.shutdown_scheduled()) ExitAtOnce();
   lifecycle_.ScheduleShutdown();
   signals_.Rearm();
   clients_.AfterLongCall([this, number] {
@@ -246,6 +283,14 @@ void Server::ConnectConfig() {
   registry_.OnApply({"notify-keyspace-events"}, done([this] {
                       keyspace_events_.Configure(config_.notify_keyspace_events);
                     }));
+  registry_.OnApply({"masteruser", "masterauth", "replica-priority", "replica-announced",
+                     "replica-announce-ip", "replica-announce-port", "repl-diskless-sync",
+                     "repl-diskless-sync-delay", "repl-diskless-sync-max-replicas",
+                     "repl-diskless-load", "repl-ping-replica-period", "repl-timeout",
+                     "repl-disable-tcp-nodelay", "repl-backlog-ttl", "min-replicas-to-write",
+                     "min-replicas-max-lag"},
+                    done([this] { replication_.OnConfigChanged(); }));
+  registry_.OnApply({"replica-read-only"}, done([this] { replica_expiries_.Update(); }));
   registry_.OnApply({"oom-score-adj", "oom-score-adj-values"},
                     [this] { return process_options_.ApplyOomScore(); });
   registry_.OnApply({"jemalloc-bg-thread"},
@@ -257,7 +302,8 @@ void Server::ConnectConfig() {
        "cluster-require-full-coverage", "cluster-allow-reads-when-down",
        "cluster-allow-pubsubshard-when-down", "cluster-preferred-endpoint-type",
        "cluster-link-sendbuf-limit", "cluster-migration-barrier", "cluster-allow-replica-migration",
-       "cluster-replica-validity-factor", "cluster-replica-no-failover"},
+       "cluster-replica-validity-factor", "cluster-replica-no-failover",
+       "repl-ping-replica-period"},
       done([this] {
         if (cluster_ != nullptr) cluster_->OnConfigChanged();
       }));
@@ -265,6 +311,14 @@ void Server::ConnectConfig() {
 
 void Server::ApplyKeyspaceOptions() {
   keyspace_.set_options(commands::KeyspaceOptionsOf(config_));
+}
+
+void Server::OnRoleChanged() {
+  const bool follows = replication_.is_replica();
+  log::SetRole(follows ? 'S' : 'M');
+  keyspace_.set_follows(follows);
+  replica_expiries_.Update();
+  process_options_.set_is_replica(follows);
 }
 
 Status Server::ApplyMaxClients() {

@@ -24,6 +24,7 @@
 #include "shard/server/blocking_engine.h"
 #include "shard/server/client_eviction.h"
 #include "shard/server/client_registry.h"
+#include "shard/server/cluster_data.h"
 #include "shard/server/command_context.h"
 #include "shard/server/cron.h"
 #include "shard/server/dispatcher.h"
@@ -34,9 +35,12 @@
 #include "shard/server/lifecycle.h"
 #include "shard/server/listeners.h"
 #include "shard/server/long_call.h"
+#include "shard/server/peer_connections.h"
 #include "shard/server/process_options.h"
+#include "shard/server/replica_expiries.h"
 #include "shard/server/monitors.h"
 #include "shard/server/shutdown_signals.h"
+#include "shard/server/shutdown_wait.h"
 #include "shard/server/slow_log.h"
 #include "shard/server/stats.h"
 #include "shard/server/tracking.h"
@@ -75,9 +79,12 @@ class Server {
  private:
   void ConnectConfig();
   void ApplyKeyspaceOptions();
+  void OnRoleChanged();
   Status ApplyMaxClients();
   void OnShutdownSignal(int number);
   void ShutdownBySignal(int number);
+  [[noreturn]] static void ExitAtOnce();
+  bool WaitsForEnd(const Lifecycle::ShutdownOptions& options);
   bool PrepareForEnd(const Lifecycle::ShutdownOptions& options);
   void TellSystemd(std::string_view state) const;
   void ServeWhileLoading();
@@ -112,6 +119,10 @@ class Server {
   scripting::ScriptEngine scripts_;
   persistence::Engine persistence_;
   replication::Engine replication_;
+  PeerConnections peers_;
+  ReplicaExpiries replica_expiries_;
+  ClusterData cluster_data_;
+  ShutdownWait shutdown_wait_;
   ProcessOptions process_options_;
   Listeners listeners_;
   Cron cron_;

@@ -41,11 +41,17 @@ void ServerStats::Reset() {
   counters.output_bytes_closed = old.output_bytes_closed;
   counters.input_bytes_before_reset = old.input_bytes_before_reset;
   counters.output_bytes_before_reset = old.output_bytes_before_reset;
+  counters.repl_input_bytes_closed = old.repl_input_bytes_closed;
+  counters.repl_output_bytes_closed = old.repl_output_bytes_closed;
+  counters.repl_input_bytes_before_reset = old.repl_input_bytes_before_reset;
+  counters.repl_output_bytes_before_reset = old.repl_output_bytes_before_reset;
   for (CommandStats& stats : commands_) stats = CommandStats();
   errors_.clear();
   operations.Reset();
   input_bytes.Reset();
   output_bytes.Reset();
+  repl_input_bytes.Reset();
+  repl_output_bytes.Reset();
 }
 
 }  // namespace keyway::shard

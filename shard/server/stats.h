@@ -79,6 +79,16 @@ class ServerStats {
     uint64_t output_bytes_before_reset = 0;
     uint64_t output_limit_disconnections = 0;
     uint64_t query_limit_disconnections = 0;
+    uint64_t sync_full = 0;         // full syncs with replicas
+    uint64_t sync_partial_ok = 0;   // partial syncs that were possible
+    uint64_t sync_partial_err = 0;  // and those that were not
+    // Errors in what only redis-server's own kind says: the primary's commands on a replica.
+    uint64_t unexpected_error_replies = 0;
+    // Bytes of links to the primary and to replicas; part of those of all connections.
+    uint64_t repl_input_bytes_closed = 0;
+    uint64_t repl_output_bytes_closed = 0;
+    uint64_t repl_input_bytes_before_reset = 0;
+    uint64_t repl_output_bytes_before_reset = 0;
   };
   Counters counters;
 
@@ -112,6 +122,8 @@ class ServerStats {
   Rate operations;
   Rate input_bytes;
   Rate output_bytes;
+  Rate repl_input_bytes;
+  Rate repl_output_bytes;
 
   // Memory: sampled by the cron, as the highest value needs looking more often than INFO is called.
   uint64_t memory_peak = 0;

@@ -68,7 +68,8 @@ bool Transactions::Queue(Client& client, const command::Command& command, uint32
   KeptArguments kept(args);
   const size_t bytes = kept.Memory() + sizeof(Transaction::Queued);
   if (transaction.queued_bytes_ + bytes >
-      static_cast<size_t>(services_.config.client_query_buffer_limit)) {
+          static_cast<size_t>(services_.config.client_query_buffer_limit) &&
+      !client.from_primary()) {
     services_.clients.CloseForQueryLimit(client);
     return false;
   }
@@ -76,6 +77,7 @@ bool Transactions::Queue(Client& client, const command::Command& command, uint32
   transaction.queued_bytes_ += bytes;
   ++transaction.queued_count_;
   transaction.flags_ |= flags;
+  transaction.missing_flags_ |= ~flags;
   return true;
 }
 

@@ -47,6 +47,8 @@ class Transaction final : public ClientState {
   bool dirty() const { return dirty_; }
   // command::Flag of all queued commands together.
   uint32_t flags() const { return flags_; }
+  // Those that some queued command does not have.
+  uint32_t missing_flags() const { return missing_flags_; }
   // Bytes of memory that the queue holds.
   size_t queued_bytes() const { return queued_bytes_; }
 
@@ -78,6 +80,7 @@ class Transaction final : public ClientState {
   size_t queued_count_ = 0;  // stays while EXEC executes what was in queue_
   size_t queued_bytes_ = 0;
   uint32_t flags_ = 0;
+  uint32_t missing_flags_ = 0;
   bool open_ = false;
   bool aborted_ = false;
   bool dirty_ = false;

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "shard/commands/replication_commands.h"
 #include "tests/unit/shard/server/client_rig.h"
+#include "tests/unit/shard/server/fake_replication.h"
 
 namespace keyway::shard {
 namespace {
@@ -126,7 +128,10 @@ TEST(BlockingEngine, SwappedDatabasesAreLookedAt) {
 }
 
 TEST(BlockingEngine, Unblock) {
+  FakeReplication replication;
   ClientRig rig;
+  rig.services.replication = &replication;
+  commands::RegisterReplication(rig.handlers);
   const auto admin = rig.Connect();
   const auto client = rig.Connect();
   EXPECT_EQ(admin->Call("CLIENT UNBLOCK 2"), ":0\r\n");
