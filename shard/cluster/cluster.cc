@@ -7,6 +7,7 @@
 #include "shard/cluster/cluster_process.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
+#include "shard/server/effects.h"
 
 namespace keyway::shard::cluster {
 namespace {
@@ -16,8 +17,8 @@ constexpr int64_t kBusPortOffset = 10000;
 
 class KeyspaceSlots final : public gossip::SlotKeys {
  public:
-  KeyspaceSlots(keyspace::Keyspace& keyspace, const Clock& clock)
-      : keyspace_(keyspace), clock_(clock) {}
+  KeyspaceSlots(keyspace::Keyspace& keyspace, Effects& effects, const Clock& clock)
+      : keyspace_(keyspace), effects_(effects), clock_(clock) {}
 
   size_t KeyCount() const override { return keyspace_.KeyCount(); }
   size_t CountInSlot(Slot slot) const override { return keyspace_.CountInSlot(slot); }
@@ -39,21 +40,26 @@ class KeyspaceSlots final : public gossip::SlotKeys {
       keys.reserve(records.size());
       for (const keyspace::Record* record : records) keys.emplace_back(record->key());
       for (const std::string& key : keys) {
+        CallEffects effects(effects_, i, CallEffects::Kind::kCommand);
         database.Delete(keyspace::Key(key, slot), now, keyspace::Reclaim::kLater);
+        const std::string_view deletion[] = {DeletionName(/*lazily=*/false), key};
+        effects.End(deletion);
       }
     }
   }
 
  private:
   keyspace::Keyspace& keyspace_;
+  Effects& effects_;
   const Clock& clock_;
 };
 
 // A ClusterProcess on the shard's keys and configuration.
 class ShardCluster final : public Cluster {
  public:
-  ShardCluster(const ShardConfig& config, keyspace::Keyspace& keyspace, const Clock& clock)
-      : config_(config), keys_(keyspace, clock) {}
+  ShardCluster(const ShardConfig& config, keyspace::Keyspace& keyspace, Effects& effects,
+               const Clock& clock)
+      : config_(config), keys_(keyspace, effects, clock) {}
 
   Status Open(net::EventLoop& loop, const Clock& clock, Random& random) {
     auto process = ClusterProcess::Start(loop, clock, random, OptionsFromConfig(config_), keys_);
@@ -94,13 +100,13 @@ class ShardCluster final : public Cluster {
 
 Expected<std::unique_ptr<Cluster>> Cluster::Start(net::EventLoop& loop, const Clock& clock,
                                                   Random& random, const ShardConfig& config,
-                                                  keyspace::Keyspace& keyspace) {
+                                                  keyspace::Keyspace& keyspace, Effects& effects) {
   if (config.cluster_port == 0 && config.port + kBusPortOffset > kMaxPort) {
     return Error{
         "Redis port number too high. Cluster communication port is 10,000 port numbers higher than "
         "your Redis port. Your Redis port number must be 55535 or less."};
   }
-  auto cluster = std::make_unique<ShardCluster>(config, keyspace, clock);
+  auto cluster = std::make_unique<ShardCluster>(config, keyspace, effects, clock);
   if (Status status = cluster->Open(loop, clock, random); !status.ok()) return status.error();
   return std::unique_ptr<Cluster>(std::move(cluster));
 }

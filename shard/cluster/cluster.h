@@ -21,6 +21,7 @@
 
 namespace keyway::shard {
 struct ShardConfig;
+class Effects;
 namespace keyspace {
 class Keyspace;
 }
@@ -64,10 +65,11 @@ class Subscribers {
 class Cluster {
  public:
   // Reads or creates nodes.conf (locking it), opens the bus port and starts the cron on `loop`.
+  // Keys that it deletes by itself are said to `effects`. The references must outlive the cluster.
   // Errors are fatal for the start and carry the text for the log.
   static Expected<std::unique_ptr<Cluster>> Start(net::EventLoop& loop, const Clock& clock,
                                                   Random& random, const ShardConfig& config,
-                                                  keyspace::Keyspace& keyspace);
+                                                  keyspace::Keyspace& keyspace, Effects& effects);
   virtual ~Cluster() = default;
 
   // May this node execute a command that touches the keys at `keys` (not empty)? If not, writes the

@@ -1,7 +1,5 @@
 #include "shard/cluster/cluster_commands.h"
 
-#include <strings.h>
-
 #include <array>
 #include <optional>
 #include <string>
@@ -14,6 +12,9 @@
 #include "shard/cluster/cluster.h"
 #include "shard/cluster/describe.h"
 #include "shard/cluster/gossip/engine.h"
+#include "shard/cluster/replica_commands.h"
+#include "shard/cluster/slot_commands.h"
+#include "shard/cluster/subcommand.h"
 #include "shard/cluster/views.h"
 #include "shard/server/command_context.h"
 #include "shard/server/handler_table.h"
@@ -25,170 +26,8 @@ using gossip::Node;
 
 namespace {
 
-using Arguments = std::span<const std::string_view>;
-
 constexpr int64_t kBusPortOffset = 10000;
 constexpr int64_t kMaxPort = 65535;
-
-constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
-constexpr std::string_view kBadSlot = "ERR Invalid or out of range slot";
-
-bool Is(std::string_view argument, std::string_view word) {
-  return argument.size() == word.size() &&
-         strncasecmp(argument.data(), word.data(), word.size()) == 0;
-}
-
-void ReplySyntax(std::string_view subcommand, resp::ReplyWriter& reply) {
-  reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
-              std::string(subcommand.substr(0, 128)) + "'. Try CLUSTER HELP.");
-}
-
-std::optional<int> ParseSlot(std::string_view text, resp::ReplyWriter& reply) {
-  int64_t slot = 0;
-  if (!resp::ParseLength(text, &slot) || slot < 0 || slot >= kSlotCount) {
-    reply.Error(kBadSlot);
-    return std::nullopt;
-  }
-  return static_cast<int>(slot);
-}
-
-std::optional<int64_t> ParseInteger(std::string_view text, resp::ReplyWriter& reply) {
-  int64_t value = 0;
-  if (resp::ParseLength(text, &value)) return value;
-  reply.Error(kNotAnInteger);
-  return std::nullopt;
-}
-
-Node* FindNode(Engine& engine, std::string_view text, resp::ReplyWriter& reply) {
-  const auto id = NodeId::Parse(text);
-  Node* node = id ? engine.table().Find(*id) : nullptr;
-  if (node == nullptr) reply.Error("ERR Unknown node " + std::string(text));
-  return node;
-}
-
-// --- Slots of this node ---------------------------------------------------------------------
-
-// Adds a range to `slots` if each of its slots is free, or owned, as wanted.
-bool CollectRange(const Engine& engine, int first, int last, bool want_owned, SlotSet* slots,
-                  resp::ReplyWriter& reply) {
-  for (int slot = first; slot <= last; ++slot) {
-    const bool owned = engine.table().Owner(slot) != nullptr;
-    if (owned != want_owned) {
-      reply.Error("ERR Slot " + std::to_string(slot) +
-                  (want_owned ? " is already unassigned" : " is already busy"));
-      return false;
-    }
-    if (slots->test(static_cast<size_t>(slot))) {
-      reply.Error("ERR Slot " + std::to_string(slot) + " specified multiple times");
-      return false;
-    }
-    slots->set(static_cast<size_t>(slot));
-  }
-  return true;
-}
-
-void ChangeSlots(Engine& engine, const SlotSet& slots, bool add, resp::ReplyWriter& reply) {
-  if (add) {
-    engine.AddSlots(slots);
-  } else {
-    engine.RemoveSlots(slots);
-  }
-  reply.Ok();
-}
-
-void ChangeListedSlots(Cluster& cluster, Arguments args, bool add, resp::ReplyWriter& reply) {
-  SlotSet slots;
-  std::vector<int> numbers;
-  for (std::string_view text : args.subspan(2)) {
-    const auto slot = ParseSlot(text, reply);
-    if (!slot) return;
-    numbers.push_back(*slot);
-  }
-  for (int slot : numbers) {
-    if (!CollectRange(cluster.engine(), slot, slot, !add, &slots, reply)) return;
-  }
-  ChangeSlots(cluster.engine(), slots, add, reply);
-}
-
-void ChangeSlotRanges(Cluster& cluster, Arguments args, bool add, resp::ReplyWriter& reply) {
-  if (args.size() % 2 == 1) {
-    reply.Error(std::string("ERR wrong number of arguments for 'cluster|") +
-                (add ? "addslotsrange" : "delslotsrange") + "' command");
-    return;
-  }
-  SlotSet slots;
-  for (size_t i = 2; i < args.size(); i += 2) {
-    const auto first = ParseSlot(args[i], reply);
-    if (!first) return;
-    const auto last = ParseSlot(args[i + 1], reply);
-    if (!last) return;
-    if (*first > *last) {
-      reply.Error("ERR start slot number " + std::to_string(*first) +
-                  " is greater than end slot number " + std::to_string(*last));
-      return;
-    }
-    if (!CollectRange(cluster.engine(), *first, *last, !add, &slots, reply)) return;
-  }
-  ChangeSlots(cluster.engine(), slots, add, reply);
-}
-
-void AddSlots(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  ChangeListedSlots(cluster, args, true, reply);
-}
-void DelSlots(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  ChangeListedSlots(cluster, args, false, reply);
-}
-void AddSlotsRange(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  ChangeSlotRanges(cluster, args, true, reply);
-}
-void DelSlotsRange(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  ChangeSlotRanges(cluster, args, false, reply);
-}
-
-void FlushSlots(Cluster& cluster, Arguments, resp::ReplyWriter& reply) {
-  if (cluster.keys().KeyCount() != 0) {
-    reply.Error("ERR DB must be empty to perform CLUSTER FLUSHSLOTS.");
-    return;
-  }
-  const SlotSet mine = cluster.OwnSlots();
-  cluster.engine().RemoveSlots(mine);
-  reply.Ok();
-}
-
-// --- Keys of slots --------------------------------------------------------------------------
-
-void KeySlotOf(Cluster&, Arguments args, resp::ReplyWriter& reply) {
-  reply.Integer(KeySlot(args[2]));
-}
-
-void CountKeysInSlot(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  const auto slot = ParseInteger(args[2], reply);
-  if (!slot) return;
-  if (*slot < 0 || *slot >= kSlotCount) {
-    reply.Error("ERR Invalid slot");
-    return;
-  }
-  reply.Integer(static_cast<int64_t>(cluster.keys().CountInSlot(static_cast<Slot>(*slot))));
-}
-
-void GetKeysInSlot(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  const auto slot = ParseInteger(args[2], reply);
-  if (!slot) return;
-  const auto limit = ParseInteger(args[3], reply);
-  if (!limit) return;
-  if (*slot < 0 || *slot >= kSlotCount || *limit < 0) {
-    reply.Error("ERR Invalid slot or number of keys");
-    return;
-  }
-  const auto place = reply.BeginDeferred();
-  size_t count = 0;
-  cluster.keys().VisitSlot(static_cast<Slot>(*slot), static_cast<size_t>(*limit),
-                           [&](std::string_view key) {
-                             reply.Bulk(key);
-                             ++count;
-                           });
-  reply.EndDeferredArray(place, count);
-}
 
 // --- Nodes ----------------------------------------------------------------------------------
 
@@ -238,41 +77,6 @@ void Forget(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
   } else {
     engine.Forget(*node);
     reply.Ok();
-  }
-}
-
-void Reset(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  if (args.size() > 3) {
-    ReplySyntax(args[1], reply);
-    return;
-  }
-  bool hard = false;
-  if (args.size() == 3) {
-    hard = Is(args[2], "hard");
-    if (!hard && !Is(args[2], "soft")) {
-      reply.Error("ERR syntax error");
-      return;
-    }
-  }
-  if (cluster.engine().table().myself().is_primary() && cluster.keys().KeyCount() != 0) {
-    reply.Error("ERR CLUSTER RESET can't be called with master nodes containing keys");
-    return;
-  }
-  cluster.engine().Reset(hard);
-  reply.Ok();
-}
-
-void Replicas(Cluster& cluster, Arguments args, resp::ReplyWriter& reply) {
-  Engine& engine = cluster.engine();
-  const Node* node = FindNode(engine, args[2], reply);
-  if (node == nullptr) return;
-  if (node->is_replica()) {
-    reply.Error("ERR The specified node is not a master");
-    return;
-  }
-  reply.ArrayHeader(node->replicas.size());
-  for (const Node* replica : node->replicas) {
-    reply.Bulk(DescribeNode(engine.table(), *replica, engine.clock()));
   }
 }
 
@@ -354,6 +158,8 @@ void Help(Cluster&, Arguments, resp::ReplyWriter& reply) {
       "DELSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]",
       "    Delete slots information which are between <start-slot> and <end-slot> from current "
       "node.",
+      "FAILOVER [FORCE|TAKEOVER]",
+      "    Promote current replica node to being a master.",
       "FORGET <node-id>",
       "    Remove a node from the cluster.",
       "GETKEYSINSLOT <slot> <count>",
@@ -371,10 +177,14 @@ void Help(Cluster&, Arguments, resp::ReplyWriter& reply) {
       "NODES",
       "    Return cluster configuration seen by node. Output format:",
       "    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...",
+      "REPLICATE <node-id>",
+      "    Configure current node as replica to <node-id>.",
       "RESET [HARD|SOFT]",
       "    Reset current node (default: soft).",
       "SET-CONFIG-EPOCH <epoch>",
       "    Set config epoch of current node.",
+      "SETSLOT <slot> (IMPORTING <node-id>|MIGRATING <node-id>|STABLE|NODE <node-id>)",
+      "    Set slot state.",
       "REPLICAS <node-id>",
       "    Return <node-id> replicas.",
       "SAVECONFIG",
@@ -394,8 +204,6 @@ void Help(Cluster&, Arguments, resp::ReplyWriter& reply) {
 
 // --- Table ----------------------------------------------------------------------------------
 
-using Subcommand = void (*)(Cluster& cluster, Arguments args, resp::ReplyWriter& reply);
-
 struct Row {
   std::string_view name;
   Subcommand execute;
@@ -409,6 +217,7 @@ constexpr std::array kSubcommands = {
     Row{"countkeysinslot", CountKeysInSlot},
     Row{"delslots", DelSlots},
     Row{"delslotsrange", DelSlotsRange},
+    Row{"failover", FailOver},
     Row{"flushslots", FlushSlots},
     Row{"forget", Forget},
     Row{"getkeysinslot", GetKeysInSlot},
@@ -419,12 +228,14 @@ constexpr std::array kSubcommands = {
     Row{"meet", Meet},
     Row{"myid", MyId},
     Row{"nodes", Nodes},
-    Row{"replicas", Replicas},
-    Row{"reset", Reset},
+    Row{"replicas", ListReplicas},
+    Row{"replicate", ReplicateNode},
+    Row{"reset", ResetNode},
     Row{"saveconfig", SaveConfig},
     Row{"set-config-epoch", SetConfigEpoch},
+    Row{"setslot", SetSlot},
     Row{"shards", Shards},
-    Row{"slaves", Replicas},
+    Row{"slaves", ListReplicas},
     Row{"slots", Slots},
 };
 

@@ -1,5 +1,6 @@
 #include "shard/cluster/cluster_process.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -55,7 +56,12 @@ ClusterProcess::ClusterProcess(net::EventLoop& loop, const Clock& clock, Random&
       links_(loop, options_, *this),
       engine_(std::move(table), options_, clock, random, links_, *this, keys),
       redirects_(engine_.table(), engine_.state(), options_, keys),
-      timer_(loop, [this] { OnTimer(); }) {}
+      timer_(loop, [this] { OnTimer(); }),
+      deadline_(loop, [this] { AtEndOfPass(&ClusterProcess::MeetDeadlineAndFinish); }) {
+  loop.EveryPass([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) engine_.OnDataProgress();
+  });
+}
 
 ClusterProcess::~ClusterProcess() = default;
 
@@ -139,6 +145,7 @@ void ClusterProcess::ClaimSlotsWithKeys() {
 void ClusterProcess::Shutdown() {
   if (std::exchange(shut_down_, true)) return;
   timer_.Stop();
+  deadline_.Stop();
   links_.Shutdown();
   const Status saved = SaveConfig();
   if (!saved.ok()) KEYWAY_WARNING() << "Cannot save the cluster config: " << saved.error().message;
@@ -176,6 +183,16 @@ void ClusterProcess::TickAndFinish() {
   tick_scheduled_ = false;
   if (shut_down_) return;
   engine_.Tick();
+  Finish();
+}
+
+void ClusterProcess::WakeAt(int64_t time_ms) {
+  deadline_.Start(static_cast<uint64_t>(std::max<int64_t>(time_ms - clock_.MonotonicMillis(), 0)));
+}
+
+void ClusterProcess::MeetDeadlineAndFinish() {
+  if (shut_down_) return;
+  engine_.OnDeadline();
   Finish();
 }
 

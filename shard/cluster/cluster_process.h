@@ -42,7 +42,10 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   gossip::SlotKeys& keys() override { return keys_; }
   Status SaveConfig() override;
   void ClaimSlotsWithKeys() override;
-  void set_data(gossip::DataNode* data) override { data_ = data != nullptr ? data : &no_data_; }
+  void set_data(gossip::DataNode* data) override {
+    data_ = data != nullptr ? data : &no_data_;
+    engine_.roles().OnNewData();
+  }
   void set_subscribers(Subscribers* subscribers) override { subscribers_ = subscribers; }
   void Publish(std::string_view channel, std::string_view message, bool shard) override {
     engine_.Publish(channel, message, shard);
@@ -58,6 +61,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
                  std::unique_ptr<NodesFile> file);
 
   void WorkIsDue() override;
+  void WakeAt(int64_t time_ms) override;
   gossip::DataNode& data() override { return *data_; }
   void OnPublished(std::string_view channel, std::string_view message, bool shard) override {
     if (subscribers_ != nullptr) subscribers_->OnPublished(channel, message, shard);
@@ -78,6 +82,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   // Calls `method` at the end of this pass, if this object still lives.
   void AtEndOfPass(void (ClusterProcess::*method)());
   void TickAndFinish();
+  void MeetDeadlineAndFinish();
   void Finish();
 
   net::EventLoop& loop_;
@@ -96,6 +101,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   gossip::Engine engine_;
   Redirects redirects_;
   net::Timer timer_;
+  net::Timer deadline_;
   mutable std::string my_id_;  // the engine's, as a string
 };
 

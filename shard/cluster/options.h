@@ -35,6 +35,16 @@ struct ClusterOptions {
   bool allow_reads_when_down = false;
   bool allow_pubsubshard_when_down = true;
   bool no_failover = false;         // as a replica
+  // A replica whose link to its primary was down for longer than this many node-timeouts (and a
+  // ping's interval) is too far behind to take over; 0: it never is.
+  int64_t replica_validity_factor = 10;
+  // How many replicas a primary keeps before one of them may move to another.
+  int64_t migration_barrier = 1;
+  // Whether a replica moves to a primary without one, and a primary that has lost its last slot
+  // becomes a replica.
+  bool allow_replica_migration = true;
+  // How often a primary pings its replicas; seconds.
+  int64_t ping_replica_period = 10;
   uint64_t link_sendbuf_limit = 0;  // bytes; 0: only the built-in bound
 
   uint16_t AnnouncedPort() const { return announce_port != 0 ? announce_port : port; }

@@ -8,6 +8,9 @@ namespace {
 
 constexpr int64_t kBusPortOffset = 10000;
 
+// A century: multiples of it, and times that far away, can still be computed with.
+constexpr int64_t kMaxNodeTimeoutMs = int64_t{100} * 365 * 24 * 3600 * 1000;
+
 uint16_t Port(int64_t value) {
   return static_cast<uint16_t>(std::clamp<int64_t>(value, 0, 65535));
 }
@@ -17,7 +20,7 @@ uint16_t Port(int64_t value) {
 ClusterOptions OptionsFromConfig(const ShardConfig& config) {
   ClusterOptions options;
   options.config_file = config.cluster_config_file;
-  options.node_timeout_ms = config.cluster_node_timeout;
+  options.node_timeout_ms = std::min(config.cluster_node_timeout, kMaxNodeTimeoutMs);
   options.port = Port(config.port);
   options.bus_port =
       Port(config.cluster_port != 0 ? config.cluster_port : config.port + kBusPortOffset);
@@ -43,6 +46,10 @@ ClusterOptions OptionsFromConfig(const ShardConfig& config) {
   options.allow_reads_when_down = config.cluster_allow_reads_when_down;
   options.allow_pubsubshard_when_down = config.cluster_allow_pubsubshard_when_down;
   options.no_failover = config.cluster_replica_no_failover;
+  options.replica_validity_factor = config.cluster_replica_validity_factor;
+  options.migration_barrier = config.cluster_migration_barrier;
+  options.allow_replica_migration = config.cluster_allow_replica_migration;
+  options.ping_replica_period = config.repl_ping_replica_period;
   options.link_sendbuf_limit = config.cluster_link_sendbuf_limit;
   return options;
 }

@@ -85,8 +85,10 @@ bool Redirects::AdmitSlowly(const Admission& request, resp::ReplyWriter& reply) 
   if (!FindSlot(request, &slot, reply)) return false;
   const Node& me = table_.myself();
   const Node& owner = *table_.Owner(slot);
-  // Channels of sharded pub/sub choose a slot, but are not stored in it.
-  const bool channels = (request.keys[0].flags & command::kKeyNotKey) != 0;
+  // Channels of sharded pub/sub choose a slot, but are not stored in it. In a transaction they count
+  // as keys that are missing, as by Redis.
+  const bool channels = (request.keys[0].flags & command::kKeyNotKey) != 0 &&
+                        request.command.spec->is(command::kPubsub);
   if (!CheckState(request, channels, reply)) return false;
 
   const Node* target = &owner == &me ? table_.MigratingTo(slot) : nullptr;

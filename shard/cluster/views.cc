@@ -35,8 +35,8 @@ void AppendMessageCounts(std::string& text, const std::array<uint64_t, bus::kMes
 }
 
 // A replica that never synced has nothing to serve.
-bool CanServe(const Node& node) {
-  return !node.is(gossip::kFail) && (node.is_primary() || node.offset != 0);
+bool CanServe(const Engine& engine, const Node& node) {
+  return !node.is(gossip::kFail) && (node.is_primary() || engine.OffsetOf(node) != 0);
 }
 
 void ReplyEndpoint(const Node& node, const ClusterOptions& options, resp::ReplyWriter& reply) {
@@ -92,7 +92,8 @@ std::vector<OwnedRange> OwnedRanges(const NodeTable& table) {
   return ranges;
 }
 
-void ReplyNodeOfShard(const Node& node, const ClusterOptions& options, resp::ReplyWriter& reply) {
+void ReplyNodeOfShard(const Engine& engine, const Node& node, resp::ReplyWriter& reply) {
+  const ClusterOptions& options = engine.options();
   reply.MapHeader(node.hostname.empty() ? 7 : 8);
   reply.Bulk("id");
   reply.Bulk(node.id.view());
@@ -109,12 +110,12 @@ void ReplyNodeOfShard(const Node& node, const ClusterOptions& options, resp::Rep
   reply.Bulk("role");
   reply.Bulk(node.is_replica() ? "replica" : "master");
   reply.Bulk("replication-offset");
-  reply.Integer(static_cast<int64_t>(node.offset));
+  reply.Integer(static_cast<int64_t>(engine.OffsetOf(node)));
   reply.Bulk("health");
   if (node.is(gossip::kFail)) {
     reply.Bulk("fail");
   } else {
-    reply.Bulk(CanServe(node) ? "online" : "loading");
+    reply.Bulk(CanServe(engine, node) ? "online" : "loading");
   }
 }
 
@@ -172,13 +173,13 @@ void ReplySlots(const Engine& engine, resp::ReplyWriter& reply) {
   for (const OwnedRange& range : ranges) {
     const auto replicas = static_cast<size_t>(
         std::count_if(range.owner->replicas.begin(), range.owner->replicas.end(),
-                      [](const Node* replica) { return CanServe(*replica); }));
+                      [&engine](const Node* replica) { return CanServe(engine, *replica); }));
     reply.ArrayHeader(3 + replicas);
     reply.Integer(range.first);
     reply.Integer(range.last);
     ReplyNodeOfSlots(*range.owner, engine.options(), reply);
     for (const Node* replica : range.owner->replicas) {
-      if (CanServe(*replica)) ReplyNodeOfSlots(*replica, engine.options(), reply);
+      if (CanServe(engine, *replica)) ReplyNodeOfSlots(*replica, engine.options(), reply);
     }
   }
 }
@@ -200,9 +201,9 @@ void ReplyShards(const Engine& engine, resp::ReplyWriter& reply) {
     }
     reply.Bulk("nodes");
     reply.ArrayHeader(1 + primary->replicas.size());
-    ReplyNodeOfShard(*primary, engine.options(), reply);
+    ReplyNodeOfShard(engine, *primary, reply);
     for (const Node* replica : primary->replicas) {
-      ReplyNodeOfShard(*replica, engine.options(), reply);
+      ReplyNodeOfShard(engine, *replica, reply);
     }
   }
 }

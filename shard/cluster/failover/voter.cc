@@ -31,7 +31,10 @@ std::string Voter::Objection(const Node& candidate, const bus::Message& request)
   const SlotSet& claimed = request.slots;
   for (size_t slot = claimed._Find_first(); slot < kSlotCount; slot = claimed._Find_next(slot)) {
     const Node* owner = table_.Owner(static_cast<int>(slot));
-    if (owner == nullptr || owner->config_epoch <= request.config_epoch) continue;
+    if (owner == nullptr || owner->config_epoch <= request.config_epoch ||
+        table_.Unclaimed(static_cast<int>(slot))) {
+      continue;
+    }
     return "slot " + std::to_string(slot) + " epoch (" + std::to_string(owner->config_epoch) +
            ") > reqEpoch (" + std::to_string(request.config_epoch) + ")";
   }

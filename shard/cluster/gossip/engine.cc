@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/log/log.h"
+#include "shard/cluster/gossip/epochs.h"
 
 namespace keyway::shard::cluster::gossip {
 
@@ -17,18 +18,23 @@ Engine::Engine(NodeTable table, const ClusterOptions& options, const Clock& cloc
       host_(host),
       pending_([&host] { host.WorkIsDue(); }),
       links_(transport),
-      messenger_(table_, links_, options, state_, stats_, clock, random),
+      messenger_(table_, links_, options, state_, stats_, host, clock, random),
       failures_(table_, options, state_, messenger_, pending_, clock),
-      claims_(table_, messenger_, pending_, keys),
       roles_(table_, messenger_, pending_, host),
+      claims_(table_, messenger_, pending_, roles_, keys, options),
       voter_(table_, messenger_, host, options, clock),
       manual_failover_(table_, messenger_, pending_, roles_, host, clock),
-      election_(table_, messenger_, pending_, roles_, host, manual_failover_, options, state_, clock,
-                random),
-      migration_(table_, roles_, options, clock),
-      handler_(table_, links_, messenger_, failures_, claims_, voter_, blacklist_, pending_, host,
-               options, stats_, clock, random),
-      heartbeat_(table_, links_, messenger_, failures_, options, stats_, clock, random) {
+      election_(table_, messenger_, pending_, roles_, host, manual_failover_, options, state_,
+                clock, random),
+      migration_(table_, roles_, state_, options, clock),
+      handler_(table_, links_, messenger_, failures_, claims_, voter_, election_, manual_failover_,
+               blacklist_, pending_, host, options, stats_, clock, random),
+      heartbeat_(table_, links_, messenger_, failures_, manual_failover_, options, stats_, clock,
+                 random) {
+  roles_.set_on_change([this] {
+    manual_failover_.Reset();
+    election_.Forget();
+  });
   ApplyOptions();
 }
 
@@ -50,14 +56,34 @@ void Engine::ApplyOptions() {
 
 void Engine::Tick() {
   heartbeat_.Tick();
+  roles_.Tick();
   manual_failover_.Tick();
   election_.Tick();
   migration_.Tick();
   if (!state_.ok()) pending_.UpdateState();
   if (save_failed_) pending_.Save();
+  WakeInTime();
+}
+
+void Engine::OnDeadline() {
+  heartbeat_.CheckSilence();
+  election_.Tick();
+  WakeInTime();
+}
+
+// What a failover waits for does not wait for the next tick on top.
+void Engine::WakeInTime() {
+  const int64_t now = clock_.MonotonicMillis();
+  const int64_t next = std::min(heartbeat_.NextDeadline(), election_.NextDeadline());
+  if (next > now && next < now + Heartbeat::kTickMs) host_.WakeAt(next);
 }
 
 void Engine::FinishPass() {
+  pending_.BeginPass();
+  if (pending_.TakeFailover()) {
+    manual_failover_.Tick();
+    election_.Tick();
+  }
   if (pending_.TakeUpdateState()) {
     // Not final: Tick asks again, as the state is not ok then.
     (void)state_.Update(table_, options_, clock_.MonotonicMillis());
@@ -73,9 +99,14 @@ void Engine::FinishPass() {
 }
 
 void Engine::TellLostSlots() {
+  const Node& me = table_.myself();
   const Node* primary = NodeTable::PrimaryOf(table_.myself());
-  const SlotSet lost = primary == nullptr ? served_ : served_ & ~primary->slots;
+  const NodeId owner = primary == nullptr ? NodeId() : primary->id;
+  SlotSet lost = served_;
+  // A replica that has taken over goes on serving, one that follows another primary begins anew.
+  if (primary != nullptr && (owner == served_owner_ || owner == me.id)) lost &= ~primary->slots;
   served_ = primary == nullptr ? SlotSet() : primary->slots;
+  served_owner_ = owner;
   if (lost.any()) host_.OnSlotsLost(lost);
 }
 
@@ -115,6 +146,25 @@ void Engine::RemoveSlots(const SlotSet& slots) {
   pending_.SaveAndUpdateState();
 }
 
+void Engine::AssignSlot(int slot, Node& node) {
+  Node& me = table_.myself();
+  const bool was_mine = table_.Owner(slot) == &me;
+  table_.RemoveSlot(slot);
+  table_.AddSlot(node, slot);
+  if (&node != &me) {
+    if (was_mine && me.slot_count == 0 && options_.allow_replica_migration) {
+      KEYWAY_WARNING() << "Configuration change detected. Reconfiguring myself as a replica of "
+                       << node.id;
+      roles_.Replicate(node);
+    }
+  } else if (table_.ImportingFrom(slot) != nullptr) {
+    if (BumpEpoch()) KEYWAY_WARNING() << "configEpoch updated after importing slot " << slot;
+    table_.SetImportingFrom(slot, nullptr);
+    messenger_.BroadcastPong();
+  }
+  pending_.SaveAndUpdateState();
+}
+
 void Engine::SetConfigEpoch(uint64_t epoch) {
   table_.myself().config_epoch = epoch;
   KEYWAY_WARNING() << "configEpoch set to " << epoch << " via CLUSTER SET-CONFIG-EPOCH";
@@ -123,12 +173,19 @@ void Engine::SetConfigEpoch(uint64_t epoch) {
 }
 
 bool Engine::BumpEpoch() {
-  Node& me = table_.myself();
-  if (me.config_epoch != 0 && me.config_epoch == table_.MaxEpoch()) return false;
-  me.config_epoch = table_.current_epoch = table_.MaxEpoch() + 1;
-  pending_.Save();
-  KEYWAY_WARNING() << "New configEpoch set to " << me.config_epoch;
-  return true;
+  return gossip::BumpEpoch(table_, pending_);
+}
+
+void Engine::OnClosed(LinkId link) {
+  const LinkTable::Link* entry = links_.Find(link);
+  if (entry != nullptr && !entry->inbound) heartbeat_.OnDisconnected(*entry->node);
+  links_.OnClosed(link);
+}
+
+void Engine::OnDataProgress() {
+  if (!manual_failover_.waits_for_data()) return;
+  manual_failover_.Tick();
+  FinishPass();
 }
 
 void Engine::Forget(Node& node) {
@@ -140,7 +197,8 @@ void Engine::Forget(Node& node) {
 
 void Engine::Reset(bool hard) {
   Node& me = table_.myself();
-  table_.MakePrimary(me);
+  roles_.BecomePrimary();
+  manual_failover_.Reset();
   table_.CloseAllMigrations();
   const std::vector<Node*> all = table_.nodes();
   for (Node* node : all) {

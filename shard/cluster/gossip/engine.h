@@ -45,6 +45,8 @@ class Engine {
 
   void ApplyOptions();
   void Tick();
+  // Host::WakeAt has asked for it.
+  void OnDeadline();
   // Computes the state and saves nodes.conf, if that is due.
   void FinishPass();
 
@@ -52,7 +54,10 @@ class Engine {
   void OnConnected(LinkId link);
   void OnMessage(LinkId link, const bus::Message& message) { handler_.OnMessage(link, message); }
   void OnDropped(bus::DropCause cause) { stats_.CountDropped(cause); }
-  void OnClosed(LinkId link) { links_.OnClosed(link); }
+  void OnClosed(LinkId link);
+  // The data have perhaps moved on: to be called at the end of each pass of the loop. Without it
+  // Tick finds out.
+  void OnDataProgress();
 
   // The operator's wishes; the caller has checked that they make sense.
   // Starts a handshake with a node; does nothing when one with that address is going on. Error: too
@@ -60,6 +65,10 @@ class Engine {
   Status Meet(const std::string& ip, uint16_t port, uint16_t bus_port);
   void AddSlots(const SlotSet& slots);     // all free
   void RemoveSlots(const SlotSet& slots);  // all owned by somebody
+  // `node`, a primary, owns the slot from now on: the end of a move. Ends an import by this node,
+  // with a new epoch, which all others are told at once. A primary left without slots becomes the
+  // replica of `node` (cluster-allow-replica-migration).
+  void AssignSlot(int slot, Node& node);
   // To be used on a node that knows no other.
   void SetConfigEpoch(uint64_t epoch);
   // Takes an epoch higher than all others, without asking. False when it has the highest.
@@ -71,7 +80,8 @@ class Engine {
   void Publish(std::string_view channel, std::string_view message, bool shard) {
     messenger_.Publish(channel, message, shard);
   }
-  // Forgets all nodes and slots; `hard`: takes a new id and starts from epoch 0.
+  // Forgets all nodes and slots, and, as a replica, its data; `hard`: takes a new id and starts from
+  // epoch 0.
   void Reset(bool hard);
 
   NodeTable& table() { return table_; }
@@ -83,11 +93,16 @@ class Engine {
   Roles& roles() { return roles_; }
   failover::ManualFailover& manual_failover() { return manual_failover_; }
   PendingWork& pending() { return pending_; }
+  // The replication offset of `node`, or of this node's data.
+  uint64_t OffsetOf(const Node& node) const {
+    return &node == &table_.myself() ? host_.data().replication().offset : node.offset;
+  }
   const Clock& clock() const { return clock_; }
   const ClusterOptions& options() const { return options_; }
 
  private:
   void TellLostSlots();
+  void WakeInTime();
 
   NodeTable table_;
   const ClusterOptions& options_;
@@ -100,8 +115,8 @@ class Engine {
   LinkTable links_;
   Messenger messenger_;
   FailureDetector failures_;
-  SlotClaims claims_;
   Roles roles_;
+  SlotClaims claims_;
   failover::Voter voter_;
   failover::ManualFailover manual_failover_;
   failover::Election election_;
@@ -109,7 +124,9 @@ class Engine {
   Blacklist blacklist_;
   MessageHandler handler_;
   Heartbeat heartbeat_;
-  SlotSet served_;  // this node's slots when FinishPass looked last
+  // When FinishPass looked last: the slots that this node serves, and whose they are.
+  SlotSet served_;
+  NodeId served_owner_;
   bool save_failed_ = false;
   bool ip_announced_ = false;
 };

@@ -11,6 +11,13 @@ void FailureDetector::MarkPfail(Node& node) {
   KEYWAY_DEBUG() << "*** NODE " << node.id << " possibly failing";
   node.flags |= kPfail;
   pending_.UpdateState();
+  // The others may have found out first.
+  if (ValidReports(node) > 0) MarkFailIfMajority(node);
+  // Redis lets its next pings tell, which takes up to half a node-timeout. Who collects the reports
+  // of a majority of the primaries tells everybody, so the replicas are enough.
+  if (node.is(kPfail) && node.is_primary() && node.slot_count > 0 && table_.myself().is_primary()) {
+    messenger_.TellReplicas(node);
+  }
 }
 
 void FailureDetector::ReportFailing(Node& node, const Node& reporter) {
@@ -59,6 +66,7 @@ void FailureDetector::MarkFail(Node& node) {
   node.flags = static_cast<uint16_t>((node.flags & ~kPfail) | kFail);
   node.failed_ms = clock_.MonotonicMillis();
   pending_.SaveAndUpdateState();
+  if (table_.myself().primary == &node) pending_.Failover();
 }
 
 void FailureDetector::OnAnswer(Node& node) {

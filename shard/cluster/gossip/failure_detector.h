@@ -31,7 +31,8 @@ class FailureDetector {
         pending_(pending),
         clock_(clock) {}
 
-  // This node has waited too long for `node`.
+  // This node has waited too long for `node`. When that is a primary, its replicas are told at
+  // once, for they can do something about it.
   void MarkPfail(Node& node);
   // What the gossip of a primary says of `node`.
   void ReportFailing(Node& node, const Node& reporter);

@@ -45,15 +45,15 @@ bool Heartbeat::OverLimit(LinkId link, const Node& node, const char* direction) 
       options_.link_sendbuf_limit != 0 ? options_.link_sendbuf_limit : kMaxQueuedBytes;
   const size_t used = links_.transport().QueueMemory(link);
   if (used <= limit) return false;
-  KEYWAY_WARNING() << "Freeing " << direction << " cluster link to node " << node.id
-                   << ", exceeding send buffer memory limit. Used: " << used;
+  KEYWAY_WARNING() << "Freeing cluster link(" << direction << " node " << node.id
+                   << ", used memory: " << used << ") due to exceeding send buffer memory limit.";
   ++stats_.links_over_limit;
   return true;
 }
 
 void Heartbeat::CheckQueues(Node& node) {
-  if (OverLimit(node.outbound, node, "outbound")) links_.CloseOutbound(node);
-  if (OverLimit(node.inbound, node, "inbound")) links_.CloseInbound(node);
+  if (OverLimit(node.outbound, node, "to")) links_.CloseOutbound(node);
+  if (OverLimit(node.inbound, node, "from")) links_.CloseInbound(node);
 }
 
 void Heartbeat::PingOldestOfSome() {
@@ -80,12 +80,42 @@ void Heartbeat::CheckNode(Node& node, int64_t now) {
     } else if (node.ping_sent_ms == 0 && now - node.pong_received_ms > timeout / 2) {
       messenger_.SendPing(node);
       return;
+    } else if (manual_.pauses_clients_for(node)) {
+      // Each ping tells it anew that the clients are paused, and where: one of them gets there.
+      messenger_.SendPing(node);
+      return;
     }
   }
-  if (node.ping_sent_ms == 0) return;
-  const int64_t ping_delay = now - node.ping_sent_ms;
-  const int64_t data_delay = now - node.data_received_ms;
-  if (std::min(ping_delay, data_delay) > timeout) failures_.MarkPfail(node);
+  if (now >= Deadline(node)) failures_.MarkPfail(node);
+}
+
+int64_t Heartbeat::Deadline(const Node& node) const {
+  if (node.ping_sent_ms == 0) return INT64_MAX;
+  return std::max(node.ping_sent_ms, node.data_received_ms) + options_.node_timeout_ms + 1;
+}
+
+int64_t Heartbeat::NextDeadline() const {
+  int64_t next = INT64_MAX;
+  for (const Node* node : table_.nodes()) {
+    if (node->is(kMyself | kNoAddr | kHandshake | kPfail | kFail)) continue;
+    next = std::min(next, Deadline(*node));
+  }
+  return next;
+}
+
+void Heartbeat::CheckSilence() {
+  const int64_t now = clock_.MonotonicMillis();
+  for (Node* node : table_.nodes()) {
+    if (!node->is(kMyself | kNoAddr | kHandshake) && now >= Deadline(*node)) {
+      failures_.MarkPfail(*node);
+    }
+  }
+}
+
+void Heartbeat::OnDisconnected(Node& node) {
+  // The wait for a sign of life begins here, not with the first ping that gets on a new link: a
+  // process that is gone is known to have failed after node-timeout, not half as much later.
+  if (node.ping_sent_ms == 0 && !node.is(kHandshake)) node.ping_sent_ms = clock_.MonotonicMillis();
 }
 
 void Heartbeat::OnConnected(Node& node) {

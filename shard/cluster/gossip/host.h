@@ -68,6 +68,9 @@ class Host {
   virtual DataNode& data() = 0;
   // Work has become due: call Engine::FinishPass at the end of this pass, before anything is sent.
   virtual void WorkIsDue() = 0;
+  // Call Engine::OnDeadline at that time (monotonic milliseconds), which is before the next Tick;
+  // only the last wish counts. Who ignores it is a little late.
+  virtual void WakeAt(int64_t /*time_ms*/) {}
   // Writes nodes.conf, to the disk. Called by FinishPass; again at the next one if it fails.
   virtual Status SaveConfig() = 0;
   // Another node has published a message; `shard`: to a channel of a slot. The views are valid

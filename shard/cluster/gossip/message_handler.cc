@@ -52,6 +52,10 @@ void MessageHandler::OnMessage(LinkId link, const bus::Message& message) {
                       message.type == bus::MessageType::kPublishShard);
   } else if (message.type == bus::MessageType::kFailoverAuthRequest) {
     voter_.OnRequest(*arrival.sender, message);
+  } else if (message.type == bus::MessageType::kFailoverAuthAck) {
+    election_.OnVote(*arrival.sender, message);
+  } else if (message.type == bus::MessageType::kMfstart) {
+    if (arrival.sender->primary == &table_.myself()) manual_.OnRequest(*arrival.sender, link);
   } else {
     stats_.CountDropped(bus::DropCause::kUnusable);
   }
@@ -71,12 +75,17 @@ Node* MessageHandler::IdentifySender(LinkId link, const bus::Message& message) {
 void MessageHandler::LearnEpochs(Node& sender, const bus::Message& message) {
   sender.data_received_ms = clock_.MonotonicMillis();
   if (sender.is(kHandshake)) return;
-  table_.current_epoch = std::max(table_.current_epoch, message.current_epoch);
+  if (message.current_epoch > table_.current_epoch) {
+    table_.current_epoch = message.current_epoch;
+    pending_.Save();
+  }
   if (message.config_epoch > sender.config_epoch) {
     sender.config_epoch = message.config_epoch;
     pending_.Save();
   }
   sender.offset = message.offset;
+  const bool paused = (message.message_flags & bus::kMessagePaused) != 0;
+  if (paused && table_.myself().primary == &sender) manual_.OnPrimaryPaused(message.offset);
 }
 
 void MessageHandler::OnHeartbeat(Arrival& arrival) {

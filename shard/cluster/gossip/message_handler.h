@@ -8,6 +8,8 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "shard/cluster/bus/message.h"
+#include "shard/cluster/failover/election.h"
+#include "shard/cluster/failover/manual_failover.h"
 #include "shard/cluster/failover/voter.h"
 #include "shard/cluster/gossip/blacklist.h"
 #include "shard/cluster/gossip/failure_detector.h"
@@ -29,6 +31,7 @@ class MessageHandler {
 
   MessageHandler(NodeTable& table, LinkTable& links, Messenger& messenger,
                  FailureDetector& failures, SlotClaims& claims, failover::Voter& voter,
+                 failover::Election& election, failover::ManualFailover& manual,
                  Blacklist& blacklist, PendingWork& pending, Host& host,
                  const ClusterOptions& options, BusStats& stats, const Clock& clock, Random& random)
       : table_(table),
@@ -37,6 +40,8 @@ class MessageHandler {
         failures_(failures),
         claims_(claims),
         voter_(voter),
+        election_(election),
+        manual_(manual),
         blacklist_(blacklist),
         pending_(pending),
         host_(host),
@@ -87,6 +92,8 @@ class MessageHandler {
   FailureDetector& failures_;
   SlotClaims& claims_;
   failover::Voter& voter_;
+  failover::Election& election_;
+  failover::ManualFailover& manual_;
   Blacklist& blacklist_;
   PendingWork& pending_;
   Host& host_;

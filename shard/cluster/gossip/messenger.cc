@@ -17,13 +17,14 @@ bus::Message Messenger::Header(bus::MessageType type) const {
   message.bus_port = options_.AnnouncedBusPort();
   message.current_epoch = table_.current_epoch;
   message.config_epoch = owner.config_epoch;
-  message.offset = me.offset;
+  message.offset = host_.data().replication().offset;
   message.sender = me.id;
   message.slots = owner.slots;
   if (me.is_replica() && me.primary != nullptr) message.replica_of = me.primary->id;
   message.ip = options_.announce_ip;
   message.flags = me.flags;
   message.state_ok = state_.ok();
+  if (paused_ && me.is_primary()) message.message_flags = bus::kMessagePaused;
   return message;
 }
 
@@ -79,8 +80,19 @@ void Messenger::SendPong(LinkId link) {
   Send(link, Heartbeat(bus::MessageType::kPong));
 }
 
+void Messenger::SendPingOver(LinkId link) {
+  Send(link, Heartbeat(bus::MessageType::kPing));
+}
+
 void Messenger::BroadcastPong() {
   for (Node* node : table_.nodes()) {
+    if (node->outbound == kNoLink || node->is(kMyself | kHandshake)) continue;
+    Send(node->outbound, Heartbeat(bus::MessageType::kPong));
+  }
+}
+
+void Messenger::TellReplicas(const Node& primary) {
+  for (Node* node : primary.replicas) {
     if (node->outbound == kNoLink || node->is(kMyself | kHandshake)) continue;
     Send(node->outbound, Heartbeat(bus::MessageType::kPong));
   }
@@ -89,6 +101,16 @@ void Messenger::BroadcastPong() {
 void Messenger::BroadcastFail(const Node& failed) {
   bus::Message message = Header(bus::MessageType::kFail);
   message.body = bus::FailBody{failed.id};
+  Broadcast(message);
+}
+
+void Messenger::BroadcastFailoverRequest(bool force) {
+  bus::Message message = Header(bus::MessageType::kFailoverAuthRequest);
+  if (force) message.message_flags |= bus::kMessageForceAck;
+  Broadcast(message);
+}
+
+void Messenger::Broadcast(const bus::Message& message) {
   const std::string bytes = bus::Encode(message);
   for (const Node* node : table_.nodes()) {
     if (node->outbound == kNoLink || node->is(kMyself | kHandshake)) continue;
@@ -100,6 +122,11 @@ void Messenger::BroadcastFail(const Node& failed) {
 void Messenger::SendFailoverAck(const Node& candidate) {
   if (candidate.outbound == kNoLink) return;
   Send(candidate.outbound, Header(bus::MessageType::kFailoverAuthAck));
+}
+
+void Messenger::SendMfstart(const Node& primary) {
+  if (primary.outbound == kNoLink) return;
+  Send(primary.outbound, Header(bus::MessageType::kMfstart));
 }
 
 void Messenger::Publish(std::string_view channel, std::string_view message, bool shard) {

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "shard/cluster/bus/message.h"
+#include "shard/cluster/gossip/host.h"
 #include "shard/cluster/gossip/link_table.h"
 #include "shard/cluster/gossip/node_table.h"
 #include "shard/cluster/gossip/stats.h"
@@ -24,12 +25,13 @@ class Messenger {
   static constexpr size_t kMinGossip = 3;
 
   Messenger(NodeTable& table, LinkTable& links, const ClusterOptions& options, const State& state,
-            BusStats& stats, const Clock& clock, Random& random)
+            BusStats& stats, Host& host, const Clock& clock, Random& random)
       : table_(table),
         links_(links),
         options_(options),
         state_(state),
         stats_(stats),
+        host_(host),
         clock_(clock),
         random_(random) {}
 
@@ -43,8 +45,20 @@ class Messenger {
   void BroadcastFail(const Node& failed);
   // Tells every node that can be reached who this node is now.
   void BroadcastPong();
+  // Tells the replicas of `primary` that can be reached, this node excepted: how far it is itself,
+  // and whom it cannot reach.
+  void TellReplicas(const Node& primary);
+  // Asks every node that can be reached for its vote in the current epoch; `force`: also those that
+  // think that the primary is well.
+  void BroadcastFailoverRequest(bool force);
   // This node's vote for `candidate`.
   void SendFailoverAck(const Node& candidate);
+  // Asks the primary of this replica to pause its clients.
+  void SendMfstart(const Node& primary);
+  // A ping over a link that the other node has opened, whose pong nobody waits for.
+  void SendPingOver(LinkId link);
+  // From now on all headers say that the clients of this primary are paused, or do not.
+  void AnnouncePause(bool paused) { paused_ = paused; }
   // To every node that can be reached; `shard`: to those that serve the slots of this one.
   void Publish(std::string_view channel, std::string_view message, bool shard);
   // Tells `to` what `owner` owns, and since which epoch.
@@ -56,6 +70,7 @@ class Messenger {
   void SendHeartbeat(Node& node, bus::MessageType type);
   bool AddGossip(bus::GossipBody& body, Node& node) const;
   void Send(LinkId link, const bus::Message& message);
+  void Broadcast(const bus::Message& message);
   void SendPublished(const Node& node, bus::MessageType type, std::string_view bytes);
 
   NodeTable& table_;
@@ -63,9 +78,11 @@ class Messenger {
   const ClusterOptions& options_;
   const State& state_;
   BusStats& stats_;
+  Host& host_;
   const Clock& clock_;
   Random& random_;
   uint64_t gossip_stamp_ = 0;
+  bool paused_ = false;
 };
 
 }  // namespace keyway::shard::cluster::gossip

@@ -65,6 +65,7 @@ struct Node {
   int64_t pong_received_ms = 0;
   int64_t data_received_ms = 0;
   int64_t failed_ms = 0;  // when it was marked kFail
+  int64_t orphaned_ms = 0;  // of a primary: since when its replicas are gone; 0: they are not
   int64_t voted_ms = 0;   // of a primary: when this node voted for one of its replicas
   uint64_t offset = 0;    // replication offset it told
   std::vector<FailureReport> reports;

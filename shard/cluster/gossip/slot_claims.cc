@@ -10,7 +10,10 @@ void SlotClaims::Apply(Node& claimant, uint64_t config_epoch, const SlotSet& slo
     KEYWAY_WARNING() << "Discarding UPDATE message about myself.";
     return;
   }
+  // Whose slots this node serves.
+  Node* const served = NodeTable::PrimaryOf(me);
   bool changed = false;
+  size_t taken_from_served = 0;
   SlotSet lost_with_keys;
   for (size_t index = slots._Find_first(); index < kSlotCount; index = slots._Find_next(index)) {
     const int slot = static_cast<int>(index);
@@ -25,6 +28,7 @@ void SlotClaims::Apply(Node& claimant, uint64_t config_epoch, const SlotSet& slo
       continue;
     }
     if (owner == &me && keys_.CountInSlot(static_cast<Slot>(slot)) > 0) lost_with_keys.set(index);
+    if (owner != nullptr && owner == served) ++taken_from_served;
     table_.RemoveSlot(slot);
     table_.AddSlot(claimant, slot);
     changed = true;
@@ -38,14 +42,31 @@ void SlotClaims::Apply(Node& claimant, uint64_t config_epoch, const SlotSet& slo
   }
   if (changed) pending_.SaveAndUpdateState();
 
-  for (size_t slot = lost_with_keys._Find_first(); slot < kSlotCount;
-       slot = lost_with_keys._Find_next(slot)) {
+  const bool may_follow = options_.allow_replica_migration || taken_from_served == slots.count();
+  if (taken_from_served > 0 && served->slot_count == 0 && may_follow) {
+    KEYWAY_WARNING() << "Configuration change detected. Reconfiguring myself as a replica of "
+                     << claimant.id;
+    roles_.Replicate(claimant);
+    return;
+  }
+  // The primary of this replica has become a replica itself, and its last slot nobody's. Two that
+  // replicate each other are left to the operator.
+  Node* const above = me.primary != nullptr ? me.primary->primary : nullptr;
+  if (above != nullptr && above != &me) {
+    KEYWAY_WARNING() << "I'm a sub-replica! Reconfiguring myself as a replica of grandmaster "
+                     << above->id;
+    roles_.Replicate(*above);
+    return;
+  }
+  if (lost_with_keys.any()) DropKeys(claimant, lost_with_keys);
+}
+
+void SlotClaims::DropKeys(const Node& winner, const SlotSet& slots) {
+  for (size_t slot = slots._Find_first(); slot < kSlotCount; slot = slots._Find_next(slot)) {
     keys_.DropSlot(static_cast<Slot>(slot));
   }
-  if (lost_with_keys.any()) {
-    KEYWAY_WARNING() << "Configuration change detected: node " << claimant.id << " now owns "
-                     << lost_with_keys.count() << " slots of this node; their keys are deleted.";
-  }
+  KEYWAY_WARNING() << "Configuration change detected: node " << winner.id << " now owns "
+                   << slots.count() << " slots of this node; their keys are deleted.";
 }
 
 void SlotClaims::CorrectIfStale(const Node& sender, uint64_t config_epoch, const SlotSet& slots) {

@@ -80,10 +80,33 @@ class FakeTransport : public gossip::Transport {
   gossip::LinkId last_ = 0;
 };
 
+class FakeData : public gossip::DataNode {
+ public:
+  gossip::ReplicationView replication() const override { return view; }
+  void Replicate(const std::string& ip, uint16_t port) override {
+    calls.push_back("replicate " + ip + ":" + std::to_string(port));
+  }
+  void BecomePrimary() override { calls.push_back("become primary"); }
+  void Empty() override { calls.push_back("empty"); }
+  void PauseWrites(int64_t until_ms) override {
+    calls.push_back("pause");
+    paused_until_ms = until_ms;
+  }
+  void UnpauseWrites() override {
+    calls.push_back("unpause");
+    paused_until_ms = 0;
+  }
+
+  gossip::ReplicationView view;
+  std::vector<std::string> calls;
+  int64_t paused_until_ms = 0;
+};
+
 class FakeHost : public gossip::Host {
  public:
-  gossip::DataNode& data() override { return no_data; }
+  gossip::DataNode& data() override { return fake_data; }
   void WorkIsDue() override { due = true; }
+  void WakeAt(int64_t time_ms) override { wake_ms = time_ms; }
   Status SaveConfig() override {
     ++saves;
     return fail_saves ? Status(Error{"disk full"}) : Status();
@@ -96,8 +119,9 @@ class FakeHost : public gossip::Host {
   void OnSlotsLost(const SlotSet& slots) override { lost |= slots; }
 
   std::vector<std::string> published;
-  gossip::NoData no_data;
+  FakeData fake_data;
   SlotSet lost;
+  int64_t wake_ms = 0;
   bool due = false;
   bool fail_saves = false;
   int saves = 0;

@@ -137,6 +137,11 @@ TEST_F(RedirectsTest, ReadsFromAReplica) {
   readonly_ = true;
   EXPECT_EQ(Reply({"get", "a"}), "");
   EXPECT_EQ(Reply({"set", "a", "1"}), "-MOVED 15495 10.0.0.2:7002");
+  // Channels are served by every node of the shard.
+  EXPECT_EQ(Reply({"spublish", "a", "x"}), "");
+  readonly_ = false;
+  EXPECT_EQ(Reply({"ssubscribe", "a"}), "");
+  readonly_ = true;
   // Of another primary's slot.
   Node& other = table_.Add(Id('o'), kPrimary, 1);
   table_.RemoveSlot(15495);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shard/cluster/nodes_file.h"
 #include "tests/unit/shard/cluster/fakes.h"
 
 namespace keyway::shard::cluster::failover {
@@ -90,6 +91,47 @@ TEST_F(VoterTest, NoSlotsNoVote) {
 TEST_F(VoterTest, NoVoteThatCouldBeForgotten) {
   host_.fail_saves = true;
   EXPECT_FALSE(VotesFor(Request('r', 6)));
+  // Nor a second try: half of what was written may be on the disk.
+  host_.fail_saves = false;
+  clock_.AdvanceMillis(kTimeoutMs * Voter::kPauseBetweenVotes);
+  EXPECT_FALSE(VotesFor(Request('s', 6)));
+}
+
+TEST_F(VoterTest, SlotsThatTheirOwnerHasGivenUp) {
+  table().MarkUnclaimed(1);
+  bus::Message request = Request('r', 6);
+  request.config_epoch = 2;
+  EXPECT_TRUE(VotesFor(request));
+}
+
+TEST_F(VoterTest, AReplicaDoesNotVote) {
+  table().RemoveSlot(2);
+  engine_->roles().Replicate(*node('p'));
+  engine_->FinishPass();
+  EXPECT_FALSE(VotesFor(Request('r', 6)));
+}
+
+// Crashes at any moment: what is on the disk when the vote is sent forbids a second one.
+TEST_F(VoterTest, NoSecondVoteAfterACrash) {
+  ASSERT_TRUE(VotesFor(Request('r', 6)));
+  auto reloaded = ParseNodesFile(FormatNodesFile(table(), clock_), clock_);
+  ASSERT_TRUE(reloaded.ok());
+  FakeTransport transport;
+  FakeHost host;
+  gossip::Engine again(std::move(*reloaded), options_, clock_, random_, transport, host, keys_);
+  EXPECT_EQ(again.table().last_vote_epoch, 6u);
+  EXPECT_EQ(again.table().current_epoch, 6u);
+  again.table().Find(Id('p'))->flags |= gossip::kFail;
+  again.Tick();
+  const auto ask = [&](char c, uint64_t epoch) {
+    const gossip::LinkId link = transport.Accept();
+    again.OnAccepted(link);
+    again.OnMessage(link, Request(c, epoch));
+    return !transport.Of(bus::MessageType::kFailoverAuthAck).empty();
+  };
+  EXPECT_FALSE(ask('s', 6));
+  EXPECT_FALSE(ask('r', 6));
+  EXPECT_TRUE(ask('s', 7));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Who is asked when, and who is thought dead.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/shard/cluster/fakes.h"
 
 namespace keyway::shard::cluster::gossip {
@@ -91,6 +93,76 @@ TEST_F(FailureTest, MajorityMakesFailAndTellsEverybody) {
   const auto fails = transport_.Of(bus::MessageType::kFail);
   ASSERT_EQ(fails.size(), 5u);
   EXPECT_EQ(std::get<bus::FailBody>(fails[0].body).failed, Id('x'));
+}
+
+TEST_F(FailureTest, ReportsThatCameFirstCount) {
+  Node& lost = AddPeer('x');
+  Node& reporter = AddPeer('a');
+  GiveSlots(reporter, 'a', 'a');
+  GiveSlots(lost, 'x', 'x');
+  GiveSlots(me(), 'm', 'm');
+  Receive(Telling('a', {About('x', kPrimary | kPfail)}));
+  EXPECT_FALSE(lost.is(kFail));
+  engine_->failures().MarkPfail(lost);
+  EXPECT_TRUE(lost.is(kFail));
+  EXPECT_EQ(transport_.Of(bus::MessageType::kFail).size(), 2u);
+}
+
+TEST_F(FailureTest, ReplicasAreToldAtOnceThatTheirPrimaryIsSilent) {
+  Node& lost = AddPeer('x');
+  for (char c : {'a', 'b'}) GiveSlots(AddPeer(c), c, c);
+  GiveSlots(lost, 'x', 'x');
+  GiveSlots(me(), 'm', 'm');
+  Node& replica = AddPeer('r');
+  table().MakeReplica(replica, &lost);
+  transport_.sent.clear();
+  engine_->failures().MarkPfail(lost);
+  ASSERT_EQ(transport_.sent.size(), 1u);
+  EXPECT_EQ(transport_.sent[0].link, replica.outbound);
+  EXPECT_EQ(transport_.sent[0].message.type, bus::MessageType::kPong);
+  const auto& entries = std::get<bus::GossipBody>(transport_.sent[0].message.body).entries;
+  EXPECT_TRUE(std::any_of(entries.begin(), entries.end(), [](const bus::GossipEntry& entry) {
+    return entry.id == Id('x') && (entry.flags & kPfail) != 0;
+  }));
+  EXPECT_EQ(replica.ping_sent_ms, 0);
+  // Not of a silent replica: nobody waits for that.
+  transport_.sent.clear();
+  engine_->failures().MarkPfail(replica);
+  EXPECT_TRUE(transport_.sent.empty());
+}
+
+TEST_F(FailureTest, AClosedLinkBeginsTheWait) {
+  Node& peer = AddPeer('a');
+  const int64_t closed = clock_.MonotonicMillis();
+  engine_->OnClosed(peer.outbound);
+  EXPECT_EQ(peer.outbound, kNoLink);
+  EXPECT_EQ(peer.ping_sent_ms, closed);
+  for (int64_t passed = 0; passed <= kTimeoutMs; passed += Heartbeat::kTickMs) {
+    EXPECT_FALSE(peer.is(kPfail));
+    Pass(Heartbeat::kTickMs);
+    if (peer.outbound != kNoLink) engine_->OnClosed(peer.outbound);  // refused
+  }
+  EXPECT_EQ(peer.ping_sent_ms, closed);
+  EXPECT_TRUE(peer.is(kPfail));
+  // It is back: its pong ends the wait.
+  Pass(Heartbeat::kTickMs);
+  engine_->OnConnected(peer.outbound);
+  ReceivePong(peer, From('a'));
+  EXPECT_FALSE(peer.is(kPfail));
+  EXPECT_EQ(peer.ping_sent_ms, 0);
+}
+
+TEST_F(FailureTest, TheTickAddsNoDelay) {
+  Node& peer = AddPeer('a');
+  clock_.AdvanceMillis(33);
+  const int64_t closed = clock_.MonotonicMillis();
+  engine_->OnClosed(peer.outbound);
+  while (host_.wake_ms == 0) Pass(Heartbeat::kTickMs);
+  EXPECT_EQ(host_.wake_ms, closed + kTimeoutMs + 1);
+  EXPECT_FALSE(peer.is(kPfail));
+  clock_.AdvanceMillis(host_.wake_ms - clock_.MonotonicMillis());
+  engine_->OnDeadline();
+  EXPECT_TRUE(peer.is(kPfail));
 }
 
 TEST_F(FailureTest, ReportsAreTakenBackAndExpire) {
