@@ -44,3 +44,21 @@ wait_for() {
 
 http_status() { curl -s -o /dev/null -m 2 -w '%{http_code}' "http://$loopback:$1$2" 2>/dev/null || true; }
 cluster_info() { redis-cli -h $loopback -p "$1" cluster info 2>/dev/null | tr -d '\r'; }
+cluster_nodes() { redis-cli -h $loopback -p "$1" cluster nodes 2>/dev/null; }
+# replication_info PORT FIELD: what INFO says.
+replication_info() { redis-cli -h $loopback -p "$1" info replication 2>/dev/null | tr -d '\r' | sed -n "s/^$2://p"; }
+
+# "primary" with slots, "empty" without, "replica", or nothing when the shard does not answer.
+role_of() { cluster_nodes "$1" | awk '$3 ~ /myself/ { print ($3 ~ /slave/ ? "replica" : NF > 8 ? "primary" : "empty") }'; }
+# The id of one, as the shard on that port sees the cluster.
+primary_with_fewest_replicas() {
+  cluster_nodes "$1" | awk '
+    $3 ~ /master/ && NF > 8 { order[++count] = $1 }
+    $3 ~ /slave/ { ++replicas[$4] }
+    END {
+      for (i = 1; i <= count; ++i) if (i == 1 || replicas[order[i]] + 0 < replicas[best] + 0) best = order[i]
+      print best
+    }'
+}
+# replica_is_known PORT REPLICA_PORT PRIMARY_ID: to the shard on PORT.
+replica_is_known() { cluster_nodes "$1" | awk -v port=":$2@" -v id="$3" 'index($2, port) && $4 == id { found = 1 } END { exit !found }'; }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "shard/commands/must_obey.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/types/integer.h"
@@ -80,7 +81,7 @@ bool ReadDatabase(CommandContext& context, std::string_view argument, int32_t* i
 int64_t MaxStringBytes(const CommandContext& context) {
   constexpr int64_t kMaxReplayed = int64_t{4} << 30;  // a damaged file must not exhaust the memory
   const int64_t limit = context.services.config.proto_max_bulk_len;
-  return context.replayed ? std::max(limit, kMaxReplayed) : limit;
+  return MustObey(context) ? std::max(limit, kMaxReplayed) : limit;
 }
 
 bool CheckType(CommandContext& context, const keyspace::Record& record, keyspace::Type type) {

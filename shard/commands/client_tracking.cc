@@ -144,6 +144,7 @@ void Monitor(CommandContext& context) {
   if (!context.may_block) {
     return context.reply.Error("ERR MONITOR isn't allowed for DENY BLOCKING client");
   }
+  if (context.client.is_replica()) return;  // there is no place for a reply in its stream
   if (context.services.monitors->Add(context.client)) context.reply.Ok();
 }
 

@@ -10,6 +10,7 @@
 #include "shard/keyspace/keyspace.h"
 #include "shard/server/client.h"
 #include "shard/server/lifecycle.h"
+#include "shard/server/replica_rules.h"
 
 namespace keyway::shard::commands {
 namespace {
@@ -152,7 +153,7 @@ void Hello(CommandContext& context) {
   reply.Bulk("mode");
   reply.Bulk(context.services.config.cluster_enabled ? "cluster" : "standalone");
   reply.Bulk("role");
-  reply.Bulk("master");
+  reply.Bulk(IsReplica(context.services) ? "replica" : "master");
   reply.Bulk("modules");
   reply.ArrayHeader(0);
 }
@@ -180,6 +181,10 @@ void Quit(CommandContext& context) {
 }
 
 void Reset(CommandContext& context) {
+  if (context.client.is_replica() || context.client.from_primary()) {
+    context.reply.Error("ERR can only reset normal client connections");
+    return;
+  }
   context.client.ResetState();
   context.client.Reply().Simple("RESET");
 }

@@ -151,7 +151,8 @@ void MemoryUsage(CommandContext& context) {
     if (!ReadInteger(context, context.args[++i], &samples)) return;
     if (samples < 0) return context.reply.Error(kSyntaxError);
   }
-  const Record* record = context.db.Find(Key(context.args[2]), context.now_ms, Access::kNone);
+  // As in Redis it shows what has expired and is there still.
+  const Record* record = context.db.Peek(Key(context.args[2]));
   if (record == nullptr) return context.reply.Null();
   context.reply.Integer(
       static_cast<int64_t>(BytesOf(*record, static_cast<size_t>(samples)) + kCellBytes));

@@ -231,8 +231,8 @@ void MemoryStats(CommandContext& context) {
   number("peak.allocated", memory.peak);
   number("total.allocated", memory.used);
   number("startup.allocated", memory.at_start);
-  number("replication.backlog", 0);
-  number("clients.slaves", 0);
+  number("replication.backlog", memory.replication_backlog);
+  number("clients.slaves", memory.clients_replicas);
   number("clients.normal", memory.clients_normal);
   number("cluster.links", memory.cluster_links);
   number("aof.buffer", memory.aof_buffer);

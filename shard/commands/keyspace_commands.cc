@@ -18,11 +18,6 @@ using keyspace::Record;
 
 namespace {
 
-bool Matches(const ScanOptions& options, const Record& record) {
-  if (!options.Matches(record.key())) return false;
-  return !options.type.has_value() || Is(*options.type, keyspace::TypeName(record.type()));
-}
-
 void Scan(CommandContext& context) {
   Database::Cursor cursor;
   ScanOptions options;
@@ -30,8 +25,17 @@ void Scan(CommandContext& context) {
   if (!ReadScanOptions(context, 2, true, &options)) return;
   std::vector<const Record*> records;
   cursor = context.db.Scan(cursor, options.count, &records);
+  std::erase_if(records,
+                [&options](const Record* record) { return !options.Matches(record->key()); });
+  if (options.type.has_value()) {
+    // As in Redis that is a look at the key, which counts.
+    std::erase_if(records, [&](const Record* record) {
+      const Record* found = context.db.Find(keyspace::Key(record->key()), context.now_ms,
+                                            keyspace::Access::kPeek);
+      return found == nullptr || !Is(*options.type, keyspace::TypeName(found->type()));
+    });
+  }
   context.db.DeleteExpired(context.now_ms, &records);
-  std::erase_if(records, [&options](const Record* record) { return !Matches(options, *record); });
   ReplyScanCursor(context, cursor);
   context.reply.ArrayHeader(records.size());
   for (const Record* record : records) context.reply.Bulk(record->key());
@@ -49,7 +53,7 @@ void Keys(CommandContext& context) {
     records.clear();
     cursor = context.db.Scan(cursor, kKeysInStep, &records);
     for (const Record* record : records) {
-      if (record->IsExpired(context.now_ms) || !Matches(options, *record)) continue;
+      if (record->IsExpired(context.now_ms) || !options.Matches(record->key())) continue;
       context.reply.Bulk(record->key());
       ++matching;
     }

@@ -11,6 +11,7 @@
 #include "shard/commands/hash_commands.h"
 #include "shard/commands/hyperloglog_commands.h"
 #include "shard/commands/list_commands.h"
+#include "shard/commands/migrate_command.h"
 #include "shard/commands/persistence_commands.h"
 #include "shard/commands/pubsub_commands.h"
 #include "shard/commands/register_keyspace_commands.h"
@@ -32,6 +33,7 @@ void RegisterAll(HandlerTable& handlers) {
   RegisterBitmap(handlers);
   RegisterHyperLogLog(handlers);
   RegisterDump(handlers);
+  RegisterMigrate(handlers);
   RegisterHash(handlers);
   RegisterSet(handlers);
   RegisterZset(handlers);

@@ -8,6 +8,7 @@
 #include "shard/commands/server_debug.h"
 #include "shard/commands/server_lolwut.h"
 #include "shard/commands/words.h"
+#include "shard/server/blocking.h"
 #include "shard/server/client.h"
 #include "shard/server/client_registry.h"
 #include "shard/server/dispatcher.h"
@@ -75,12 +76,17 @@ void Shutdown(CommandContext& context) {
     context.reply.Error(scripts->BusyError());
     return;
   }
-  if (!context.services.lifecycle.Shutdown(options)) {
-    context.reply.Error("ERR Errors trying to SHUTDOWN. Check logs.");
-    return;
+  switch (context.services.lifecycle.Shutdown(options)) {
+    case Lifecycle::ShutdownOutcome::kEnds:
+      context.client.CloseAfterReply();  // the closed connection is the answer
+      break;
+    case Lifecycle::ShutdownOutcome::kWaits:
+      context.services.blocking->Block(context, {.on_timeout = Blocking::OnTimeout::kShutdown});
+      break;
+    case Lifecycle::ShutdownOutcome::kFails:
+      context.reply.Error("ERR Errors trying to SHUTDOWN. Check logs.");
+      break;
   }
-  // The closed connection is the answer.
-  context.client.CloseAfterReply();
 }
 
 }  // namespace

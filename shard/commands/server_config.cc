@@ -76,6 +76,8 @@ void Rewrite(CommandContext& context) {
 void ResetStat(CommandContext& context) {
   Services& services = context.services;
   ServerStats::Counters& counters = services.stats.counters;
+  counters.repl_input_bytes_before_reset = services.clients.ReplicationInputBytes();
+  counters.repl_output_bytes_before_reset = services.clients.ReplicationOutputBytes();
   counters.input_bytes_before_reset = services.clients.InputBytes();
   counters.output_bytes_before_reset = services.clients.OutputBytes();
   counters.writes_before_reset = services.loop.writes();

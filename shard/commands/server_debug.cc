@@ -29,6 +29,7 @@
 #include "shard/server/lifecycle.h"
 #include "shard/server/memory_usage.h"
 #include "shard/server/persistence.h"
+#include "shard/server/replication.h"
 #include "shard/types/string.h"
 
 namespace keyway::shard::commands {
@@ -205,7 +206,7 @@ bool EndsGracefully(Services& services) {
       return false;
     }
   }
-  if (services.lifecycle.Shutdown({.now = true})) return true;
+  if (services.lifecycle.Shutdown({.now = true}) == Lifecycle::ShutdownOutcome::kEnds) return true;
   KEYWAY_WARNING() << "Can't restart: error preparing for shutdown";
   return false;
 }
@@ -518,8 +519,14 @@ void StringMatchTest(CommandContext& context) {
 // --- Changes
 
 void ChangeReplicationId(CommandContext& context) {
-  KEYWAY_NOTICE() << "Changing replication IDs after receiving change-repl-id";
-  context.services.lifecycle.set_replication_id(context.services.random.Hex(40));
+  KEYWAY_WARNING() << "Changing replication IDs after receiving DEBUG change-repl-id";
+  context.services.replication->ChangeId();
+  context.reply.Ok();
+}
+
+// Whatever it is: the replicas differ afterwards, or refuse it.
+void Replicate(CommandContext& context) {
+  context.services.replication->Append(context.args.subspan(2));
   context.reply.Ok();
 }
 
@@ -586,7 +593,7 @@ constexpr Subcommand kSubcommands[] = {
     {"restart", 2, SIZE_MAX, RestartGracefully},
     {"crash-and-recover", 2, SIZE_MAX, CrashAndRecover},
     {"set-disable-deny-scripts", 3, 3, Accept},
-    {"replicate", 3, SIZE_MAX, Accept},
+    {"replicate", 3, SIZE_MAX, Replicate},
     {"aof-flush-sleep", 3, 3, AofFlushSleep},
     {"reload", 2, SIZE_MAX, Reload},
     {"loadaof", 2, SIZE_MAX, LoadAof},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shard/commands/arguments.h"
+#include "shard/commands/must_obey.h"
 #include "shard/commands/stream_arguments.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/database.h"
@@ -100,7 +101,7 @@ bool FinishTrimming(CommandContext& context, bool is_add, AddOrTrim* options) {
   } else if (!is_add && !options->strategy.has_value()) {
     error = "ERR syntax error, XTRIM must be called with a trimming strategy";
   } else if (options->limit.has_value() && !options->trimming.whole_nodes_only &&
-             !context.replayed) {
+             !MustObey(context)) {
     // An effect says exactly what was trimmed, with the LIMIT left beside it.
     error = "ERR syntax error, LIMIT cannot be used without the special ~ option";
   }
@@ -110,7 +111,7 @@ bool FinishTrimming(CommandContext& context, bool is_add, AddOrTrim* options) {
   }
   if (options->trimming.whole_nodes_only) {
     int64_t limit = kDefaultLimit;
-    if (context.replayed) options->limit = 0;
+    if (MustObey(context)) options->limit = 0;
     const int64_t node_entries = context.services.config.stream_node_max_entries;
     if (options->limit.has_value()) {
       limit = *options->limit;

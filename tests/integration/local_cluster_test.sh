@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # deploy/local as a user meets it, on free ports and with the binaries of this build: up, both proxies, redis-cli
-# --cluster, redis-benchmark, metrics, up again, a busy port, status, down, and up once more from the saved state.
+# --cluster, redis-benchmark, metrics, up again, a busy port, status, a primary that dies, down, and up once more from the
+# saved state.
 # Usage: local_cluster_test.sh PATH_OF_KEYWAY_SHARD PATH_OF_KEYWAY_PROXY
 set -uo pipefail
 
@@ -85,13 +86,36 @@ expect "keyway_proxy_" cat "$TEST_TMPDIR/metrics-$p1"
 
 expect "running already" "${up[@]}"
 "$local_scripts/status" || fail "status says that something is wrong"
+[[ $("$local_scripts/status" | grep -c "replica of .*, link up") == 3 ]] || fail "not every primary has a replica"
 KEYWAY_LOCAL_DIR=$TEST_TMPDIR/other expect "port $p1 is in use" "${up[@]}"
 expect "unknown option" "$local_scripts/up" --no-such-option
 
-expect "stopped 8 processes" "$local_scripts/down"
+# The primary that has k dies: its replica serves k.
+moved=$(redis-cli -p "$s1" get k)
+owner=$s1
+[[ $moved != MOVED* ]] || owner=${moved##*:}
+expect 1 redis-cli -p "$owner" wait 1 5000
+expect master redis-cli -p "$owner" role
+kill -KILL "$(cat "$KEYWAY_LOCAL_DIR/run/shard-$owner.pid")"
+survivor=$s1
+[[ $owner != "$s1" ]] || survivor=$(cut -d, -f2 <<<"$shards")
+taken_over() { redis-cli -p "$survivor" cluster nodes | awk -v old=":$owner@" '/master/ && !index($2, old) && NF > 8 { ++n } END { exit n != 3 }'; }
+for ((i = 0; i < 600; ++i)); do
+  ! taken_over || break
+  sleep 0.1
+done
+taken_over || fail "no replica has taken over: $(redis-cli -p "$survivor" cluster nodes)"
+expect v redis-cli -p "$p1" get k
+expect OK redis-cli -p "$p2" set k w
+"$local_scripts/status" >/dev/null && fail "status is content without one of the shards"
+expect "only in part" "${up[@]}"
+
+expect "stopped 7 processes" "$local_scripts/down"
 "$local_scripts/status" >/dev/null && fail "status is content with a stopped cluster"
 "${up[@]}" >"$TEST_TMPDIR/up.log" 2>&1 || fail "the second start: $(tail -n 5 "$TEST_TMPDIR/up.log")"
 expect "cluster_state:ok" redis-cli -p "$s1" cluster info
+"$local_scripts/status" || fail "status says that something is wrong after the second start"
+[[ $("$local_scripts/status" | grep -c "replica of .*, link up") == 3 ]] || fail "not every primary has a replica after the second start"
 expect "stopped 8 processes" "$local_scripts/down" --purge
 
 ((failures == 0))

@@ -28,6 +28,13 @@ redis_aof_rewrite_scheduled redis_aof_last_rewrite_duration_sec redis_aof_curren
 redis_aof_last_bgrewrite_status redis_aof_rewrites_total redis_aof_last_write_status redis_aof_last_cow_size_bytes
 redis_aof_current_size_bytes redis_aof_base_size_bytes redis_aof_buffer_length redis_aof_pending_bio_fsync
 redis_aof_delayed_fsync
+redis_second_repl_offset redis_repl_backlog_is_active redis_replication_backlog_bytes redis_repl_backlog_first_byte_offset
+redis_repl_backlog_history_bytes redis_replica_resyncs_full redis_replica_partial_resync_accepted redis_replica_partial_resync_denied
+redis_mem_clients_slaves redis_mem_replication_backlog_bytes redis_mem_total_replication_buffers_bytes redis_slave_expires_tracked_keys
+""".split()
+EXPECTED_OF_REPLICA = """
+redis_master_link_up redis_master_last_io_seconds_ago redis_master_sync_in_progress redis_slave_repl_offset redis_slave_repl_read_offset
+redis_slave_priority redis_slave_info
 """.split()
 EXPECTED_IN_CLUSTER = """
 redis_cluster_state redis_cluster_slots_assigned redis_cluster_slots_ok redis_cluster_slots_pfail redis_cluster_slots_fail
@@ -142,6 +149,32 @@ class MetricsTest(kt.TestCase):
         self.assertGreater(float(values["redis_memory_used_bytes"]), 100_000)
         self.assertEqual(self.get("/healthz")[0], 200)
         self.assertEqual(self.get("/readyz")[0], 200)
+        self.check_with_promtool(text)
+
+    def test_replication(self):
+        primary = self.start_shard(repl_diskless_sync_delay="0")
+        primary_http_port = self.http_port
+        replica = self.start_shard(replicaof=["127.0.0.1", str(primary.port)])
+        labels = f'{{master_host="127.0.0.1",master_port="{primary.port}"}}'
+        kt.wait_until(lambda: self.values()[1]["redis_master_link_up" + labels] == "1", what="the link")
+        text, values = self.values()
+        self.assertEqual([name for name in EXPECTED + EXPECTED_OF_REPLICA if name not in self.names(text) and name != "redis_errors_total"], [])
+        self.assertEqual(values["redis_master_sync_in_progress" + labels], "0")
+        self.assertEqual(values["redis_slave_priority" + labels], "100")
+        self.assertEqual(values[f'redis_slave_info{{master_host="127.0.0.1",master_port="{primary.port}",read_only="1"}}'], "1")
+        self.assertIn('role="slave"', text)
+        self.check_with_promtool(text)
+        self.http_port = primary_http_port
+        online = f'{{slave_ip="127.0.0.1",slave_port="{replica.port}",slave_state="online"}}'
+        kt.wait_until(lambda: "redis_connected_slave_lag_seconds" + online in self.values()[1], what="the replica to be online")
+        text, values = self.values()
+        self.assertEqual(values["redis_connected_slaves"], "1")
+        self.assertEqual(values["redis_connected_clients"], "0")
+        self.assertEqual(values["redis_replica_resyncs_full"], "1")
+        self.assertEqual(values["redis_repl_backlog_is_active"], "1")
+        self.assertIn("redis_connected_slave_offset_bytes" + online, values)
+        self.assertIn('role="master"', text)
+        self.assertNotIn("redis_master_link_up", text)
         self.check_with_promtool(text)
 
     def test_cluster(self):
