@@ -5,8 +5,6 @@ import keyway_testing as kt
 
 # By the feature that is missing.
 EXCLUDED = {
-    "replication": {"cluster|failover", "cluster|replicate", "failover", "psync", "replconf", "replicaof", "slaveof", "sync"},
-    "migration": {"cluster|setslot", "migrate"},
     "ACL rules": {
         "acl", "acl|cat", "acl|deluser", "acl|dryrun", "acl|genpass", "acl|getuser", "acl|help", "acl|list", "acl|load", "acl|log",
         "acl|save", "acl|setuser", "acl|users", "acl|whoami"},

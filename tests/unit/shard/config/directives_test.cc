@@ -95,7 +95,7 @@ TEST_F(DirectivesTest, OnlyTheOpenDefaultUser) {
 
 TEST_F(DirectivesTest, Together) {
   EXPECT_EQ(Line({"replicaof", "127.0.0.1", "6000"}), "OK");
-  EXPECT_EQ(Finish(), "The directive 'replicaof' has no effect yet in this version\n");
+  EXPECT_EQ(Finish(), "");
   config.cluster_enabled = true;
   EXPECT_EQ(Finish(),
             "\n*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nreplicaof directive not allowed in "
