@@ -9,6 +9,9 @@
 namespace keyway::shard::cluster {
 namespace {
 
+// How long what can be learned again may be written but not synced.
+constexpr int64_t kSyncDelayMs = 1000;
+
 Expected<gossip::NodeTable> LoadOrCreate(const NodesFile& file, const Clock& clock,
                                          Random& random) {
   auto text = file.Read();
@@ -113,8 +116,31 @@ ClusterSummary ClusterProcess::Summary() const {
   return summary;
 }
 
+// Slots and addresses that a crash of the system brings back in an older form are learned again from
+// the others; an epoch that was used, or a vote, is not.
 Status ClusterProcess::SaveConfig() {
-  return file_->Write(FormatNodesFile(engine_.table(), clock_));
+  const gossip::NodeTable& table = engine_.table();
+  const Promises promises{table.current_epoch, table.last_vote_epoch,
+                          table.myself().config_epoch};
+  const bool sync = synced_ != promises;
+  const Status written =
+      file_->Write(FormatNodesFile(table, clock_),
+                   sync ? NodesFile::Durability::kSynced : NodesFile::Durability::kWritten);
+  if (!written.ok()) return written;
+  if (sync) {
+    synced_ = promises;
+    written_ms_ = 0;
+  } else if (written_ms_ == 0) {
+    written_ms_ = clock_.MonotonicMillis();
+  }
+  return {};
+}
+
+void ClusterProcess::SyncConfigIfDue() {
+  if (written_ms_ == 0 || clock_.MonotonicMillis() - written_ms_ < kSyncDelayMs) return;
+  written_ms_ = 0;
+  const Status synced = file_->Sync();
+  if (!synced.ok()) KEYWAY_WARNING() << synced.error().message;
 }
 
 void ClusterProcess::ClaimSlotsWithKeys() {
@@ -147,6 +173,7 @@ void ClusterProcess::Shutdown() {
   timer_.Stop();
   deadline_.Stop();
   links_.Shutdown();
+  synced_.reset();
   const Status saved = SaveConfig();
   if (!saved.ok()) KEYWAY_WARNING() << "Cannot save the cluster config: " << saved.error().message;
 }
@@ -184,6 +211,7 @@ void ClusterProcess::TickAndFinish() {
   if (shut_down_) return;
   engine_.Tick();
   Finish();
+  SyncConfigIfDue();
 }
 
 void ClusterProcess::WakeAt(int64_t time_ms) {

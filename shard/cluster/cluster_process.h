@@ -2,7 +2,9 @@
 // connections, nodes.conf on the disk.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +85,7 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   void AtEndOfPass(void (ClusterProcess::*method)());
   void TickAndFinish();
   void MeetDeadlineAndFinish();
+  void SyncConfigIfDue();
   void Finish();
 
   net::EventLoop& loop_;
@@ -93,6 +96,16 @@ class ClusterProcess final : public Cluster, private gossip::Host, private bus::
   gossip::NoData no_data_;
   gossip::DataNode* data_ = &no_data_;
   std::unique_ptr<NodesFile> file_;
+  // What the file on the disk says for sure, of that which must not be forgotten: a vote, an epoch.
+  struct Promises {
+    uint64_t current_epoch = 0;
+    uint64_t last_vote_epoch = 0;
+    uint64_t my_epoch = 0;
+
+    bool operator==(const Promises&) const = default;
+  };
+  std::optional<Promises> synced_;
+  int64_t written_ms_ = 0;  // since when the file has something that is not synced; 0: it has not
   bus::Links links_;
   bool finish_scheduled_ = false;
   bool tick_scheduled_ = false;

@@ -354,21 +354,28 @@ Expected<std::string> NodesFile::Read() const {
   return text;
 }
 
-Status NodesFile::Write(std::string_view text) {
+Status NodesFile::Write(std::string_view text, Durability durability) {
+  const bool sync = durability == Durability::kSynced;
   const std::string aside = path_ + ".tmp";
   const int fd = open(aside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return SystemError("Can't create " + aside);
   // Locked before it has the name, so that the name always leads to a locked file.
-  if (!WriteAll(fd, text) || fsync(fd) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 ||
+  if (!WriteAll(fd, text) || (sync && fsync(fd) != 0) || flock(fd, LOCK_EX | LOCK_NB) != 0 ||
       rename(aside.c_str(), path_.c_str()) != 0) {
     const Error error = SystemError("Can't write " + path_);
     close(fd);
     unlink(aside.c_str());
     return error;
   }
-  SyncDirectoryOf(path_);
+  if (sync) SyncDirectoryOf(path_);
   close(fd_);
   fd_ = fd;
+  return {};
+}
+
+Status NodesFile::Sync() {
+  if (fsync(fd_) != 0) return SystemError("Can't sync " + path_);
+  SyncDirectoryOf(path_);
   return {};
 }
 

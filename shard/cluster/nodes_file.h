@@ -9,6 +9,7 @@
 // It is replaced as a whole: written aside, synced, renamed; a crash leaves the old or the new one.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,8 +39,11 @@ class NodesFile {
 
   // Empty for a file just created.
   Expected<std::string> Read() const;
-  // When it returns success the text is on the disk; on error, the old file is.
-  Status Write(std::string_view text);
+  // On error, the old file is there. kSynced: when it returns success the text is on the disk;
+  // kWritten: it survives the end of the process, and of the system after Sync.
+  enum class Durability : uint8_t { kWritten, kSynced };
+  Status Write(std::string_view text, Durability durability = Durability::kSynced);
+  Status Sync();
 
  private:
   NodesFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}

@@ -73,25 +73,22 @@ void ReplicaExpiries::Expire() {
         services_.clock.MonotonicMicros() > deadline) {
       break;
     }
-    // Bucket after bucket: not at random as in Redis, so that none is left out for long.
-    const size_t buckets = databases_of_.bucket_count();
-    for (size_t i = 0; i < buckets; ++i) {
-      next_bucket_ = (next_bucket_ + 1) % buckets;
-      if (databases_of_.begin(next_bucket_) != databases_of_.end(next_bucket_)) break;
-    }
-    if (databases_of_.begin(next_bucket_) == databases_of_.end(next_bucket_)) break;
-    const std::string name = databases_of_.begin(next_bucket_)->first;
+    // One after the other, round and round: not at random as in Redis, so that none is left out.
+    auto entry = databases_of_.upper_bound(last_looked_at_);
+    if (entry == databases_of_.end()) entry = databases_of_.begin();
+    last_looked_at_ = entry->first;
+    const std::string& name = last_looked_at_;
     uint64_t left = 0;
     for (int index = 0; index < databases; ++index) {
       const uint64_t bit = uint64_t{1} << index;
-      if ((databases_of_[name] & bit) == 0) continue;
+      if ((entry->second & bit) == 0) continue;
       const auto expired = services_.keyspace.database(index).ExpireKey(Key(name), now_ms);
       if (expired.has_value() && !*expired) left |= bit;
     }
     if (left == 0) {
-      databases_of_.erase(name);
+      databases_of_.erase(entry);
     } else {
-      databases_of_[name] = left;
+      entry->second = left;
       ++kept;
     }
   }

@@ -5,8 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
-#include <unordered_map>
 
 #include "shard/keyspace/key_change_listener.h"
 #include "shard/server/command_context.h"
@@ -37,8 +37,8 @@ class ReplicaExpiries final : private keyspace::KeyChangeListener {
   Services& services_;
   bool listening_ = false;
   // By key: bit n for database n. Redis remembers those of the first 64 databases only.
-  std::unordered_map<std::string, uint64_t> databases_of_;
-  size_t next_bucket_ = 0;
+  std::map<std::string, uint64_t> databases_of_;
+  std::string last_looked_at_;
 };
 
 }  // namespace keyway::shard

@@ -52,6 +52,7 @@ void History::OnAccepted(int node, uint64_t number, bool asking) {
   write.node = node;
   write.accepted_us = simulation_.now_us();
   const gossip::Node& me = simulation_.engine(node).table().myself();
+  write.epoch = me.config_epoch;
   const Slot slot = AllKeys()[static_cast<size_t>(write.key)].slot;
   if (data_[static_cast<size_t>(node)]->is_replica()) {
     Violate(Name(node) + " accepts a write to slot " + std::to_string(slot) +
@@ -63,9 +64,7 @@ void History::OnAccepted(int node, uint64_t number, bool asking) {
   if (asking) return;
   const auto [it, first] = acceptors_.try_emplace({slot, me.config_epoch}, node);
   if (first || it->second == node) return;
-  if (!epochs_are_sure_ || unasked_epochs_.count(me.config_epoch) != 0) {
-    contested_.set(slot);
-  } else {
+  if (epochs_are_sure_ && unasked_epochs_.count(me.config_epoch) == 0) {
     Violate("nodes " + std::to_string(it->second) + " and " + std::to_string(node) +
             " accept writes to slot " + std::to_string(slot) + " in config epoch " +
             std::to_string(me.config_epoch));
@@ -81,16 +80,21 @@ void History::OnMoved(int node, const WriteLog& moved) {
   for (const uint64_t number : moved) {
     writes_[number].node = node;
     writes_[number].accepted_us = simulation_.now_us();
+    writes_[number].epoch = simulation_.engine(node).table().myself().config_epoch;
   }
 }
 
 bool History::Excused(const Write& write) const {
   const Slot slot = AllKeys()[static_cast<size_t>(write.key)].slot;
   const auto emptied = emptied_us_.find(write.node);
-  if (emptied_.test(slot) || contested_.test(slot) ||
+  if (emptied_.test(slot) ||
       (emptied != emptied_us_.end() && emptied->second >= write.accepted_us)) {
     return true;
   }
+  // Somebody had the same epoch, and may have won the slot by a higher one.
+  if (unasked_epochs_.count(write.epoch) != 0 && winners_.count(write.epoch) != 0) return true;
+  const auto overruled = overruled_us_.find(write.node);
+  if (overruled != overruled_us_.end() && write.accepted_us <= overruled->second) return true;
   return std::any_of(promotions_.begin(), promotions_.end(), [&](const Promotion& promotion) {
     // Without votes its epoch may be another node's, too, and the other one may win.
     if (promotion.takeover && promotion.slots.test(slot)) return true;
@@ -226,6 +230,10 @@ void History::OnEvent(int node) {
   watched.replica = replica;
   if (replica) {
     Note(Name(node) + " is a replica");
+    const gossip::Node* primary = table.myself().primary;
+    if (primary != nullptr && unasked_epochs_.count(primary->config_epoch) != 0) {
+      overruled_us_[node] = simulation_.now_us();
+    }
   } else {
     OnPromoted(node);
   }
@@ -244,7 +252,7 @@ void History::OnSend(int node, std::string_view bytes) {
   const auto message = cluster::bus::Decode(bytes);
   if (!message.ok()) return;
   if (type == MessageType::kFailoverAuthRequest) {
-    candidates_[message->current_epoch].insert(node);
+    candidacies_.insert({node, message->current_epoch});
     return;
   }
   if (!votes_.insert({node, message->current_epoch}).second) {

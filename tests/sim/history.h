@@ -63,12 +63,8 @@ class History final : public NodeObserver {
     bool takeover;
   };
   const std::vector<Promotion>& promotions() const { return promotions_; }
-  // Elections in which several nodes asked for votes, so that perhaps nobody got enough.
-  size_t contested_elections() const {
-    return static_cast<size_t>(
-        std::count_if(candidates_.begin(), candidates_.end(),
-                      [](const auto& entry) { return entry.second.size() > 1; }));
-  }
+  // How often a node has begun to ask for votes.
+  size_t candidacies() const { return candidacies_.size(); }
 
   // At the end, when all is well: looks for each acknowledged write on the owner of its slot.
   // `may_lose`: whether promotions excuse a loss.
@@ -83,6 +79,7 @@ class History final : public NodeObserver {
     int key;
     int node = -1;
     int64_t accepted_us = 0;  // or moved
+    uint64_t epoch = 0;       // of the node that accepted it
     bool acknowledged = false;
   };
   struct Watched {
@@ -121,9 +118,10 @@ class History final : public NodeObserver {
   // Epochs that a primary took without asking, for a slot or because another one had its own: the
   // protocol lets two have the same one until they hear of each other.
   std::set<uint64_t> unasked_epochs_;
-  SlotSet contested_;  // slots that two primaries have served in such an epoch: either may win
+  // Nodes that have lost their slots to a primary with such an epoch, and when.
+  std::map<int, int64_t> overruled_us_;
   std::set<std::pair<int, uint64_t>> votes_;
-  std::map<uint64_t, std::set<int>> candidates_;  // of epochs
+  std::set<std::pair<int, uint64_t>> candidacies_;  // node, epoch
   // Of (node, other): since when nothing of the other arrives.
   std::map<std::pair<int, int>, int64_t> silent_since_us_;
   std::vector<Promotion> promotions_;

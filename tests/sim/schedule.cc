@@ -234,6 +234,8 @@ void Schedule::ReshardSomething() {
            simulation_.engine(node).table().myself().slot_count > 1;
   });
   if (from < 0) return;
+  constexpr int64_t kFailoverMs = 6000;
+  if (!profile_.may_lose() && simulation_.now_ms() - failed_over_ms_ < kFailoverMs) return;
   // Who gets its first slot gets a vote. The others must learn of it before they vote in different
   // partitions, or each side may find a majority.
   const bool may_add_voters = !profile_.partitions && !profile_.crashes;
@@ -252,7 +254,17 @@ void Schedule::FailOverSomething() {
   if (profile_.forced && (!profile_.manual || Below(2) == 0)) {
     option = takeovers_ && Below(2) == 0 ? "takeover" : "force";
   }
+  // An operator who wants to lose nothing does one thing after the other: a slot's new owner takes
+  // an epoch without asking, and a failover may get the same one.
+  if (!profile_.may_lose() && operator_.moving()) return;
+  failed_over_ms_ = simulation_.now_ms();
   (void)operator_.FailOver(replica, option);
+}
+
+bool Schedule::KnownToAll(int node) {
+  return PickNode([&](int other) {
+           return simulation_.engine(other).table().Find(simulation_.last_id(node)) == nullptr;
+         }) < 0;
 }
 
 void Schedule::ChangeMembers() {
@@ -297,7 +309,7 @@ void Schedule::ChangeMembers() {
           return me.slot_count == 0 && simulation_.engine(node).table().size() > 1;
         return me.primary != nullptr && me.primary->replicas.size() > 1;
       });
-      if (spare >= 0) operator_.Remove(spare);
+      if (spare >= 0 && KnownToAll(spare)) operator_.Remove(spare);
       return;
     }
   }
@@ -372,10 +384,10 @@ ScheduleResult Schedule::RunFailovers(int rounds) {
     simulation_.Crash(victim, /*silent=*/Below(3) == 0);
     history_.OnConnectivity();
     const int64_t limit = node_timeout_ms_ + kFailoverSlackMs;
-    const size_t contests = history_.contested_elections();
+    const size_t candidacies = history_.candidacies();
     const auto replaced = [&] { return history_.promotions().size() > before; };
     bool done = simulation_.RunUntil(replaced, limit);
-    if (!done && history_.contested_elections() > contests) {
+    if (!done && history_.candidacies() > candidacies + 1) {
       // The votes were split: a replica tries again after twice the time that it had waited.
       ++result_.split_votes;
       done = simulation_.RunUntil(replaced, kSplitVoteFactor * node_timeout_ms_ + limit);

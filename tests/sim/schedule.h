@@ -79,6 +79,7 @@ class Schedule {
   // -1 when there is none.
   int PickNode(const std::function<bool(int)>& fits);
   bool IsPrimary(int node);
+  bool KnownToAll(int node);
 
   Random setup_;
   const Profile profile_;
@@ -94,6 +95,7 @@ class Schedule {
   Operator operator_;
   Clients clients_;
   ScheduleResult result_;
+  int64_t failed_over_ms_ = 0;
 };
 
 }  // namespace keyway::sim

@@ -344,7 +344,6 @@ class OpenSlotTest(SlotCase):
             CLUSTER SETSLOT {SLOT} STABLE
             !GET a
             CLUSTER COUNTKEYSINSLOT {SLOT}
-            CLUSTER GETKEYSINSLOT {SLOT} 1
         """)
         self.assertEqual(seen["GET a"], f"-MOVED {SLOT} 127.0.0.9:1\r\n".encode())
 
