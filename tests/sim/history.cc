@@ -37,7 +37,9 @@ void History::Note(const std::string& what) {
 
 int64_t History::DataAgeLimitUs() const {
   const cluster::ClusterOptions& options = simulation_.options(0);
-  return options.replica_validity_factor * node_timeout_us_ + options.ping_replica_period * kSecond;
+  // One timeout more: that long the primary was silent before it failed.
+  return (options.replica_validity_factor + 1) * node_timeout_us_ +
+         options.ping_replica_period * kSecond;
 }
 
 // --- Writes ---------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ namespace {
 constexpr int64_t kPeaceLimitMs = 180'000;
 constexpr int64_t kQuietMs = 2000;
 constexpr int64_t kFailoverSlackMs = 3000;
-constexpr int64_t kSplitVoteFactor = 4;
+// Two attempts more.
+constexpr int64_t kSplitVoteFactor = 8;
 
 bool Chance(Random& random, uint64_t percent) {
   return random.Below(100) < percent;
@@ -322,9 +323,13 @@ void Schedule::MeetLoners() {
   for (int tries = 0; tries < 20; ++tries) {
     bool all_known = true;
     for (int node = 0; node < simulation_.size(); ++node) {
-      if (simulation_.retired(node) || simulation_.engine(node).table().size() > 1) continue;
+      if (simulation_.retired(node)) continue;
       const int member = PickNode([&](int other) { return other != node && IsPrimary(other); });
-      if (member >= 0) simulation_.Meet(member, node);
+      if (member < 0) continue;
+      const bool known = simulation_.engine(node).table().size() > 1 &&
+                         simulation_.engine(member).table().Find(simulation_.id(node)) != nullptr;
+      if (known) continue;
+      simulation_.Meet(member, node);
       all_known = false;
     }
     if (all_known) return;
@@ -383,7 +388,10 @@ ScheduleResult Schedule::RunFailovers(int rounds) {
     const int64_t killed_ms = simulation_.now_ms();
     simulation_.Crash(victim, /*silent=*/Below(3) == 0);
     history_.OnConnectivity();
-    const int64_t limit = node_timeout_ms_ + kFailoverSlackMs;
+    // Of a long timeout the half between two pings, and the one that a majority's reports may take,
+    // are more than the slack.
+    const int64_t limit =
+        std::max(node_timeout_ms_ + kFailoverSlackMs, node_timeout_ms_ * 2 + kFailoverSlackMs / 2);
     const size_t candidacies = history_.candidacies();
     const auto replaced = [&] { return history_.promotions().size() > before; };
     bool done = simulation_.RunUntil(replaced, limit);
