@@ -12,6 +12,7 @@
 #include "shard/commands/sort_command.h"
 #include "shard/commands/stream_commands.h"
 #include "shard/commands/zset_commands.h"
+#include "shard/server/client.h"
 
 namespace keyway::shard {
 namespace {
@@ -75,9 +76,10 @@ std::string CommandExecutor::Run(std::span<const std::string_view> args) {
                       .stats = Nothing<ServerStats>(),
                       .lifecycle = Nothing<Lifecycle>(),
                       .cluster = cluster_ ? &Nothing<cluster::Cluster>() : nullptr};
+    Client client(services.clients);  // without a connection
     CommandContext context{.command = *lookup.command,
                            .args = args,
-                           .client = Nothing<Client>(),
+                           .client = client,
                            .reply = reply,
                            .db = database(),
                            .services = services,
