@@ -396,11 +396,18 @@ class ReplicaRulesTest(kt.TestCase):
         self.compare(scene, self.PAIRS[:2] + self.PAIRS[3:], enable_protected_configs="yes")
 
     def test_the_append_only_file_of_a_replica(self):
+        def is_rewritten(server):
+            """After the full sync; what the new files replace goes from the disk a little later."""
+            info = server.info("persistence")
+            return (info["aof_rewrite_in_progress"] == info["aof_rewrite_scheduled"] == "0"
+                    and len(list(pathlib.Path(server.folder, "appendonlydir").glob("*.incr.aof"))) == 1)
+
         def commands(server):
             data = b"".join(path.read_bytes() for path in sorted(pathlib.Path(server.folder, "appendonlydir").glob("*.incr.aof")))
             return [line for line in re.sub(rb"[*$]\d+\r\n", b"", data).split(b"\r\n") if not line.startswith(b"#")]
 
         def scene(primary, replica):
+            kt.wait_until(lambda: is_rewritten(replica), timeout=30, what="the replica's append-only file to be rewritten")
             with primary.client() as client:
                 for request in [("SET", "a", "1", "EX", "1000"), ("MULTI",), ("INCR", "a"), ("LPUSH", "q", "x"), ("EXEC",), ("SELECT", "3"), ("SADD", "s", "1"), ("SPOP", "s"),
                                 ("EVAL", "redis.call('set', 'b', 1); return redis.call('incr', 'b')", "0"), ("SET", "gone", "x", "PX", "10")]:
