@@ -145,8 +145,8 @@ Dispatcher::Outcome Dispatcher::ExecuteNamed(Client& client, std::span<const std
   if (handler == nullptr) return RefuseLookup(client, args, said);
   const command::Command& command = *lookup.command;
   const Transaction* const transaction = OpenTransaction(client);
-  // EXEC counts as what it is about to execute.
   const bool obeyed = client.from_primary();
+  // EXEC counts as what it is about to execute.
   uint32_t flags = command.spec->flags;
   if (transaction != nullptr && &command == exec_) flags |= transaction->flags();
   if (command.spec->is(command::kRunsScript) && services_.scripts != nullptr) {

@@ -37,7 +37,7 @@ _EXPIRING = {"blocking", "notifications"}
 _DIFFERENT = {
     ("bitmap", "bitfield"): "A BITFIELD that makes a key without a change to a bit is no effect for redis-server, whose replicas "
                             "then lack the key; for us it is one.",
-    ("debug", "small things"): "DEBUG REPLICATE sends its arguments to replicas, there are none yet.",
+    ("debug", "small things"): "DEBUG REPLICATE sends its arguments to replicas, beside the effects that are recorded here.",
 }
 
 
