@@ -217,7 +217,9 @@ Status Parser::Build(NodeTable& table, const Parsed& parsed) const {
   node.hostname = parsed.hostname;
   node.port = parsed.port;
   node.bus_port = parsed.bus_port;
-  node.config_epoch = parsed.config_epoch;
+  // A replica's line has its primary's epoch. Its own is what it says itself, and may be lower.
+  const bool other_replica = (parsed.flags & (gossip::kReplica | gossip::kMyself)) == gossip::kReplica;
+  node.config_epoch = other_replica ? 0 : parsed.config_epoch;
   if (parsed.ping_sent) node.ping_sent_ms = now;
   if (parsed.pong_received) node.pong_received_ms = now;
   if (node.is(gossip::kFail)) node.failed_ms = now;

@@ -121,6 +121,18 @@ TEST_F(NodesFileTest, OldAndOddFilesAreUnderstood) {
   EXPECT_EQ(table->myself().primary->slot_count, 4);
 }
 
+TEST_F(NodesFileTest, AReplicasLineDoesNotTellItsOwnEpoch) {
+  auto table = ParseNodesFile(kRedisFile, clock_);
+  ASSERT_TRUE(table.ok()) << table.error().message;
+  const gossip::Node* replica =
+      table->Find(*NodeId::Parse("ada8226357ff832ec2be8447fd5169787cf9b220"));
+  ASSERT_NE(replica, nullptr);
+  // The 6 in its line is its primary's. Were it taken for its own, a lower one that it tells later,
+  // as a primary, would never be believed.
+  EXPECT_EQ(replica->config_epoch, 0u);
+  EXPECT_EQ(replica->primary->config_epoch, 6u);
+}
+
 TEST_F(NodesFileTest, RefusesDamage) {
   const std::string good =
       std::string(40, 'm') + " 127.0.0.1:1@2 myself,master - 0 0 1 connected 5-6\n";
