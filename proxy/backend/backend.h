@@ -3,7 +3,8 @@
 // For each node and RESP version there is one connection, opened on first use and again after a
 // loss. Requests of many clients are pipelined on it in the order of Send; everything sent within a
 // pass of the loop leaves in one write. The reply of a node is passed on as bytes.
-// A leased, exclusive connection (WATCH, blocking commands) is a later addition beside Send.
+// What would change or hold up a shared connection (WATCH, blocking commands, subscriptions) leases one
+// for itself.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,8 @@ constexpr bool MayHaveExecuted(Failure failure) {
 
 // One request on its way to a node and its reply on the way back. Owned by the plan that sends it;
 // reusable after it ended. Exactly one of OnReply and OnFailure is called for each Send, never
-// inside Send itself, unless Cancel came before.
+// inside Send itself, unless Cancel came before. With SendOptions::replies > 1 OnReply is called that
+// often, pending() until the last time; a failure may come after some of them.
 class Call {
  public:
   Call() = default;
@@ -68,6 +70,7 @@ struct SendOptions {
   bool asking = false;  // an ASKING is sent in front
   bool readonly =
       false;  // the node is a replica: the connection is in READONLY mode (its own connection)
+  int replies = 1;  // of the bytes sent: several requests that must not be torn apart (MULTI ... EXEC)
 };
 
 struct BackendOptions {
@@ -96,6 +99,47 @@ struct BackendStats {
   size_t open_connections = 0;
   size_t queued_bytes = 0;      // unsent now
   size_t pending_requests = 0;  // waiting for a reply now
+  size_t leases = 0;            // connections that serve one owner alone now
+  size_t spare_leases = 0;      // connections that have been returned, for the next owner
+};
+
+// Who has leased a connection.
+class LeaseOwner {
+ public:
+  virtual ~LeaseOwner() = default;
+  // A push message of RESP3 (its first byte is '>'), valid during the call. The owner may destroy the
+  // lease inside.
+  virtual void OnPush(std::string_view message) { (void)message; }
+  // The connection is gone, and with it its state; calls that were under way have had their OnFailure.
+  // Nothing can be sent on it any more. Never called inside Send. Not called when there was no
+  // connection yet: then the calls' failures say so.
+  virtual void OnLeaseLost(std::string_view detail) { (void)detail; }
+};
+
+// A connection to a node that serves one owner alone, from Pool::Borrow until it is destroyed, which
+// closes it, or returned.
+class Lease {
+ public:
+  // Closes the connection, also while the node is at work on it: what blocks there is unblocked. All
+  // calls must have ended or been cancelled.
+  ~Lease();
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  // As Pool::Send. `options.version` and `options.readonly` are the lease's own.
+  void Send(const SendOptions& options, std::span<const std::string_view> parts, Call* call);
+  // The connection is as it was when it was new (but for its database): the next owner may have it.
+  static void Return(std::unique_ptr<Lease> lease);
+
+  const net::Endpoint& node() const;
+  // What CLIENT ID would answer on it; 0 until the first reply has come.
+  int64_t client_id() const;
+  bool lost() const;
+
+ private:
+  friend class Pool;
+  explicit Lease(Connection* connection) : connection_(connection) {}
+  Connection* connection_;
 };
 
 class Pool {
@@ -108,6 +152,11 @@ class Pool {
   // array of bulk strings); it is copied. `call` must stay alive until it ends or is cancelled.
   void Send(const net::Endpoint& node, const SendOptions& options,
             std::span<const std::string_view> parts, Call* call);
+
+  // A connection of its own, made with the first Send unless a spare one is there. `owner` must outlive
+  // the lease, which must not outlive the pool.
+  std::unique_ptr<Lease> Borrow(const net::Endpoint& node, resp::Version version,
+                                LeaseOwner* owner);
 
   // The nodes of the newest map: connections to others close when nothing is pending on them.
   void RetainOnly(std::span<const net::Endpoint> nodes);

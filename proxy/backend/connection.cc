@@ -25,6 +25,16 @@ std::string ErrorText(std::string_view reply) {
   return value.ok() ? std::string(value->text) : "malformed reply";
 }
 
+// The "id" in the reply of HELLO; 0 when it is not there.
+int64_t ClientIdOf(std::string_view hello) {
+  const auto value = resp::ParseReplyTree(hello);
+  if (!value.ok()) return 0;
+  for (size_t i = 0; i + 1 < value->elements.size(); i += 2) {
+    if (value->elements[i].text == "id") return value->elements[i + 1].integer;
+  }
+  return 0;
+}
+
 void AppendBulk(OutputBuffer& out, std::string_view bytes) {
   resp::ReplyWriter(out).Bulk(bytes);
 }
@@ -77,15 +87,16 @@ void Connection::Send(const SendOptions& options, std::span<const std::string_vi
                 std::make_shared<const std::string>("too many requests wait for " + name_));
   }
   if (state_ == State::kIdle) {
+    if (lost_) return Fail(call, Failure::kNotSent, last_failure_);
     if (last_send_ < retry_at_) return Fail(call, Failure::kConnect, last_failure_);
     Connect();
   }
   ++pool_.stats.requests;
   ++live_calls_;
   if (state_ == State::kReady && held_.empty() && options.database <= highest_database_) {
-    return Write(options.database, options.asking, parts, call);
+    return Write(options, parts, call);
   }
-  Held held{call, false, options.asking, options.database, {}};
+  Held held{call, false, options, {}};
   held.bytes.reserve(bytes);
   for (const std::string_view part : parts) held.bytes += part;
   held_bytes_ += bytes;
@@ -159,14 +170,14 @@ void Connection::WriteSelect(Kind kind, int database) {
   WriteOwn(kind, words);
 }
 
-void Connection::Write(int database, bool asking, std::span<const std::string_view> parts,
+void Connection::Write(const SendOptions& options, std::span<const std::string_view> parts,
                        Call* call) {
-  if (database != database_) {
-    WriteSelect(Kind::kSelect, database);
-    database_ = database;
+  if (options.database != database_) {
+    WriteSelect(Kind::kSelect, options.database);
+    database_ = options.database;
   }
-  if (asking) WriteOwn(Kind::kAsking, kAskingWords);
-  const uint64_t sequence = pending_.Push({call, appended_, Kind::kRequest});
+  if (options.asking) WriteOwn(Kind::kAsking, kAskingWords);
+  const uint64_t sequence = pending_.Push({call, appended_, Kind::kRequest, options.replies});
   if (call != nullptr) Mark(call, Place::kPending, sequence);
   OutputBuffer& out = stream_->output();
   for (const std::string_view part : parts) {
@@ -180,7 +191,7 @@ void Connection::Write(int database, bool asking, std::span<const std::string_vi
 // SELECT refused, what follows in the pipeline would run on another database.
 void Connection::FlushHeld() {
   while (!held_.empty() && !selecting_.has_value()) {
-    const int database = held_.front().database;
+    const int database = held_.front().options.database;
     if (!held_.front().dropped && database > highest_database_) {
       WriteSelect(Kind::kFirstSelect, database);
       selecting_ = database;
@@ -192,7 +203,7 @@ void Connection::FlushHeld() {
     held_bytes_ -= held.bytes.size();
     if (held.dropped) continue;
     const std::string_view bytes = held.bytes;
-    Write(database, held.asking, {&bytes, 1}, held.call);
+    Write(held.options, {&bytes, 1}, held.call);
   }
 }
 
@@ -211,7 +222,10 @@ size_t Connection::OnBytes(std::string_view bytes) {
     }
     const std::string_view reply = bytes.substr(consumed, parser_.length());
     consumed += parser_.length();
-    if (parser_.type() == '>') continue;
+    if (parser_.type() == '>') {
+      if (owner_ != nullptr) owner_->OnPush(reply);
+      continue;
+    }
     if (!TakeReply(reply, parser_.type())) return bytes.size();
   }
   return consumed;
@@ -225,6 +239,11 @@ bool Connection::TakeReply(std::string_view reply, char type) {
     Close(Failure::kConnect, error ? name_ + " refused the connection: " + ErrorText(reply)
                                    : name_ + " sent a reply that nobody asked for");
     return false;
+  }
+  if (pending_.front().replies > 1) {
+    --pending_.front().replies;
+    if (Call* call = pending_.front().call; call != nullptr) call->OnReply(reply, type);
+    return stream_ != nullptr;
   }
   const Pending pending = pending_.Pop();
   if (pending.kind != Kind::kRequest) {
@@ -248,6 +267,7 @@ bool Connection::TakeOwnReply(Kind kind, std::string_view reply, bool ok) {
         Close(Failure::kHandshake, name_ + " refused the handshake: " + ErrorText(reply));
         return false;
       }
+      if (kind == Kind::kHello && leased_) client_id_ = ClientIdOf(reply);
       if (!pending_.empty()) return true;
       state_ = State::kReady;
       failed_connects_ = 0;
@@ -284,7 +304,7 @@ void Connection::TakeFirstSelect(std::string_view reply, bool ok) {
         name_ + " refused SELECT " + std::to_string(database) + ": " + ErrorText(reply));
     for (uint64_t i = held_.first(); i != held_.end(); ++i) {
       Held& held = held_.At(i);
-      if (held.database != database || held.dropped) continue;
+      if (held.options.database != database || held.dropped) continue;
       held.dropped = true;
       if (Call* call = std::exchange(held.call, nullptr); call != nullptr) {
         --live_calls_;
@@ -332,6 +352,8 @@ void Connection::Close(Failure held_failure, std::string text) {
     if (failed_connects_ == 1) KEYWAY_WARNING() << *detail;
   }
   last_failure_ = detail;
+  if (owner_ != nullptr && state_ == State::kReady) tell_owner_ = true;
+  lost_ = leased_;
   ClearStream();
   while (!pending_.empty()) {
     const Pending pending = pending_.Pop();
@@ -349,6 +371,20 @@ void Connection::Close(Failure held_failure, std::string text) {
     Fail(held.call, held_failure, detail);
   }
   held_bytes_ = 0;
+  if (tell_owner_ && !std::exchange(report_scheduled_, true)) pool_.ScheduleReport(this);
+}
+
+void Connection::BeginLease(LeaseOwner* owner) {
+  owner_ = owner;
+  leased_ = true;
+  last_send_ = pool_.loop.NowMicros();
+}
+
+void Connection::EndLease(bool spare) {
+  owner_ = nullptr;
+  tell_owner_ = false;
+  DropFailures();
+  pool_.EndLease(this, spare && state_ == State::kReady && pending_.empty() && held_.empty());
 }
 
 void Connection::BackOff() {
@@ -371,12 +407,15 @@ void Connection::Fail(Call* call, Failure failure, const Detail& detail) {
 void Connection::ReportFailures() {
   report_scheduled_ = false;
   // What fails again in there waits for the next time.
-  for (size_t left = failing_.size(); left > 0; --left) {
+  for (size_t left = failing_.size(); left > 0 && !failing_.empty(); --left) {
     const Failed failed = failing_.Pop();
     if (failed.call == nullptr) continue;
     Unmark(failed.call);
     failed.call->OnFailure(failed.failure, *failed.detail);
   }
+  if (!std::exchange(tell_owner_, false) || owner_ == nullptr) return;
+  const Detail detail = last_failure_;
+  owner_->OnLeaseLost(*detail);
 }
 
 void Connection::DropFailures() {
@@ -392,6 +431,7 @@ void Connection::Shutdown() {
 
 bool Connection::removable() const {
   if (state_ != State::kIdle || !failing_.empty()) return false;
+  if (leased_) return owner_ == nullptr;
   const int64_t unused = pool_.loop.NowMicros() - last_send_;
   return !retained_ || unused > pool_.options.idle_close_ms * kMicrosPerMilli;
 }
@@ -401,7 +441,7 @@ size_t Connection::queued_bytes() const {
 }
 
 bool Connection::Unneeded() const {
-  if (live_calls_ > 0) return false;
+  if (live_calls_ > 0 || owner_ != nullptr) return false;
   const int64_t unused = pool_.loop.NowMicros() - last_send_;
   if (unused >= pool_.options.idle_close_ms * kMicrosPerMilli) return true;
   // What was cancelled before it was written is still sent.

@@ -39,6 +39,8 @@ struct PoolContext {
   virtual ~PoolContext() = default;
   // `connection` has begun to have failures to report.
   virtual void ScheduleReport(Connection* connection) = 0;
+  // A leased `connection` has no owner any more. `spare`: it is fit for another one.
+  virtual void EndLease(Connection* connection, bool spare) = 0;
 
   net::EventLoop& loop;
   const BackendOptions options;
@@ -55,9 +57,17 @@ class Connection final : public net::StreamHandler {
   void Send(const SendOptions& options, std::span<const std::string_view> parts, Call* call);
   void Cancel(Call* call);
 
+  // Leasing: while a connection has an owner it tells it of pushes and of its end, is not closed for
+  // being idle, and does not connect a second time.
+  void BeginLease(LeaseOwner* owner);
+  void EndLease(bool spare);
+  int64_t client_id() const { return client_id_; }
+  bool lost() const { return lost_; }
+
   // Whether the node is in the newest map; if not, the connection closes when nobody waits on it.
   void set_retained(bool retained) { retained_ = retained; }
   const net::Endpoint& node() const { return node_; }
+  resp::Version version() const { return version_; }
 
   // Looks after time-outs, probes and idleness; called every few moments.
   void Tick();
@@ -93,12 +103,12 @@ class Connection final : public net::StreamHandler {
     Call* call = nullptr;  // nullptr: cancelled, or one of ours
     uint64_t offset = 0;   // of its first byte in what this stream sends
     Kind kind = Kind::kRequest;
+    int replies = 1;  // still to come
   };
   struct Held {
     Call* call = nullptr;
     bool dropped = false;
-    bool asking = false;
-    int database = 0;
+    SendOptions options;
     std::string bytes;
   };
   using Detail = std::shared_ptr<const std::string>;
@@ -113,7 +123,7 @@ class Connection final : public net::StreamHandler {
 
   void Connect();
   void FlushHeld();
-  void Write(int database, bool asking, std::span<const std::string_view> parts, Call* call);
+  void Write(const SendOptions& options, std::span<const std::string_view> parts, Call* call);
   void WriteOwn(Kind kind, std::span<const std::string_view> words);
   void WriteSelect(Kind kind, int database);
   bool TakeReply(std::string_view reply, char type);
@@ -147,6 +157,12 @@ class Connection final : public net::StreamHandler {
   int highest_database_ = 0;      // that a SELECT has succeeded for; those below exist too
   std::optional<int> selecting_;  // database of the kFirstSelect under way
   int database_before_ = 0;       //   and the one that stays selected if it fails
+
+  LeaseOwner* owner_ = nullptr;
+  bool leased_ = false;  // has, or had, an owner
+  bool lost_ = false;
+  bool tell_owner_ = false;  // of the loss
+  int64_t client_id_ = 0;
 
   bool retained_ = true;
   bool probing_ = false;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr int kMinTickMillis = 5;
 constexpr int kMaxTickMillis = 1000;
+// Returned leases that are kept for others, of all nodes together.
+constexpr size_t kMaxSpares = 64;
 // Of calls that answer the end of the pool with another Send.
 constexpr int kShutdownRounds = 16;
 
@@ -69,10 +71,7 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     const auto found = connections.find(KeyView{node, mode});
     if (found != connections.end()) return *found->second;
     auto connection = std::make_unique<Connection>(*this, node, send.version, send.readonly);
-    if (!ticker.active() && !shutting_down) {
-      const auto millis = static_cast<uint64_t>(TickMillis(options));
-      ticker.Start(millis, millis);
-    }
+    StartTicking();
     return *connections.emplace(Key{node, mode}, std::move(connection)).first->second;
   }
 
@@ -90,10 +89,56 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     }
   }
 
+  Connection* Borrow(const net::Endpoint& node, resp::Version version, LeaseOwner* owner) {
+    std::unique_ptr<Connection> connection;
+    const auto found = std::find_if(spares.begin(), spares.end(), [&](const auto& spare) {
+      return spare->version() == version && spare->open() && spare->node() == node;
+    });
+    if (found == spares.end()) {
+      connection = std::make_unique<Connection>(*this, node, version, false);
+    } else {
+      connection = std::move(*found);
+      spares.erase(found);
+    }
+    connection->BeginLease(owner);
+    StartTicking();
+    Connection* borrowed = connection.get();
+    leased.emplace(borrowed, std::move(connection));
+    return borrowed;
+  }
+
+  void EndLease(Connection* connection, bool spare) override {
+    const auto found = leased.find(connection);
+    std::unique_ptr<Connection> owned = std::move(found->second);
+    leased.erase(found);
+    if (spare && spares.size() < kMaxSpares) {
+      spares.push_back(std::move(owned));
+      return;
+    }
+    // It may be in the middle of telling its owner something.
+    std::erase(failed, connection);
+    std::replace(batch.begin(), batch.end(), connection, static_cast<Connection*>(nullptr));
+    ended.push_back(std::move(owned));
+    if (ended.size() > 1 || shutting_down) return;
+    loop.AtEndOfPass([weak = weak_from_this()] {
+      if (const auto pool = weak.lock(); pool != nullptr) pool->ended.clear();
+    });
+  }
+
+  void StartTicking() {
+    if (ticker.active() || shutting_down) return;
+    const auto millis = static_cast<uint64_t>(TickMillis(options));
+    ticker.Start(millis, millis);
+  }
+
   void Report() {
     reporting = true;
-    const std::vector<Connection*> batch = std::exchange(failed, {});
-    for (Connection* connection : batch) connection->ReportFailures();
+    batch = std::exchange(failed, {});
+    // What one reports may end another one's lease.
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (batch[i] != nullptr) batch[i]->ReportFailures();
+    }
+    batch.clear();
     reporting = false;
   }
 
@@ -102,23 +147,35 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
       it->second->Tick();
       it = it->second->removable() ? connections.erase(it) : std::next(it);
     }
-    if (connections.empty()) ticker.Stop();
+    for (auto& [connection, owned] : leased) connection->Tick();
+    for (const auto& spare : spares) spare->Tick();
+    std::erase_if(spares, [](const auto& spare) { return spare->removable(); });
+    if (connections.empty() && leased.empty() && spares.empty()) ticker.Stop();
   }
 
   void Shutdown() {
     shutting_down = true;
     ticker.Stop();
     for (auto& [key, connection] : connections) connection->Shutdown();
+    for (auto& [connection, owned] : leased) connection->Shutdown();
+    spares.clear();
     for (int round = 0; round < kShutdownRounds && !failed.empty(); ++round) Report();
     for (auto& [key, connection] : connections) connection->DropFailures();
+    for (auto& [connection, owned] : leased) connection->DropFailures();
     failed.clear();
+    ended.clear();
     connections.clear();
   }
 
   net::Timer ticker;
   std::unordered_map<Key, std::unique_ptr<Connection>, KeyHash, KeyEqual> connections;
+  // Each with its owner; those without one that another may have; those to be destroyed.
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> leased;
+  std::vector<std::unique_ptr<Connection>> spares;
+  std::vector<std::unique_ptr<Connection>> ended;
   // Those with failures to report.
   std::vector<Connection*> failed;
+  std::vector<Connection*> batch;  // that are reporting them
   bool reporting = false;
 };
 
@@ -142,6 +199,35 @@ void Pool::Send(const net::Endpoint& node, const SendOptions& options,
   impl_->Find(node, options).Send(options, parts, call);
 }
 
+std::unique_ptr<Lease> Pool::Borrow(const net::Endpoint& node, resp::Version version,
+                                    LeaseOwner* owner) {
+  return std::unique_ptr<Lease>(new Lease(impl_->Borrow(node, version, owner)));
+}
+
+Lease::~Lease() {
+  if (connection_ != nullptr) connection_->EndLease(false);
+}
+
+void Lease::Return(std::unique_ptr<Lease> lease) {
+  std::exchange(lease->connection_, nullptr)->EndLease(true);
+}
+
+void Lease::Send(const SendOptions& options, std::span<const std::string_view> parts, Call* call) {
+  connection_->Send(options, parts, call);
+}
+
+const net::Endpoint& Lease::node() const {
+  return connection_->node();
+}
+
+int64_t Lease::client_id() const {
+  return connection_->client_id();
+}
+
+bool Lease::lost() const {
+  return connection_->lost();
+}
+
 void Pool::RetainOnly(std::span<const net::Endpoint> nodes) {
   const auto less = [](const net::Endpoint* a, const net::Endpoint* b) { return *a < *b; };
   std::vector<const net::Endpoint*> sorted;
@@ -150,6 +236,9 @@ void Pool::RetainOnly(std::span<const net::Endpoint> nodes) {
   std::sort(sorted.begin(), sorted.end(), less);
   for (auto& [key, connection] : impl_->connections) {
     connection->set_retained(std::binary_search(sorted.begin(), sorted.end(), &key.node, less));
+  }
+  for (const auto& spare : impl_->spares) {
+    spare->set_retained(std::binary_search(sorted.begin(), sorted.end(), &spare->node(), less));
   }
 }
 
@@ -163,6 +252,8 @@ const BackendStats& Pool::stats() const {
     stats.queued_bytes += connection->queued_bytes();
     stats.pending_requests += connection->waiting_requests();
   }
+  stats.leases = impl_->leased.size();
+  stats.spare_leases = impl_->spares.size();
   return stats;
 }
 

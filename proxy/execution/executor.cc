@@ -99,7 +99,7 @@ void Executor::Start(Operation& operation, const Request& request, ReplySink& si
   operation.version_ = request.version;
   operation.started_micros_ = now_micros();
   operation.running_ = true;
-  running_.PushBack(operation);
+  if (!operation.is_patient()) running_.PushBack(operation);
   statistics().in_flight.Set(++running_count_);
   operation.Begin(request);
 }

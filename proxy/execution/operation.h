@@ -58,6 +58,16 @@ class Operation : private ListLink<DeadlineTag> {
 
   Outcome outcome() const { return outcome_; }
 
+  // CLIENT UNBLOCK: ends a wait as if its time had passed, or (`error`) with -UNBLOCKED. False when it
+  // does not wait. The reply may be delivered inside.
+  virtual bool Unblock(bool error) {
+    (void)error;
+    return false;
+  }
+  // Whether the client is not to be served any further before the reply is there, as Redis blocks it.
+  // Known once it has begun.
+  virtual bool blocks_client() const { return false; }
+
   // For the sink: its place in the queue of replies, and the reply while it waits there.
   Operation* next_in_queue = nullptr;
   bool done = false;
@@ -81,6 +91,9 @@ class Operation : private ListLink<DeadlineTag> {
   virtual std::string DeadlineError(Outcome* outcome) = 0;
   // Back to where it came from, empty.
   virtual void Recycle() = 0;
+  // Whether it may wait for as long as its client wishes: the executor sets it no deadline. Asked once,
+  // before Begin.
+  virtual bool is_patient() const { return false; }
 
   // The one reply. `this` may be recycled inside: nothing of it may be touched after.
   void Deliver(std::string_view reply, Outcome outcome);

@@ -47,15 +47,29 @@ void ShardRequest::Send() {
     node_ = shard->primary.endpoint;
   }
   state_ = State::kSent;
+  replies_left_ = terms_.requests;
+  first_error_.clear();
   const std::string_view parts[] = {bytes_};
   access_->pool().Send(node_,
                        {.version = terms_.version,
                         .database = terms_.database,
-                        .asking = std::exchange(asking_, false)},
+                        .asking = std::exchange(asking_, false),
+                        .replies = terms_.requests},
                        parts, this);
 }
 
 void ShardRequest::OnReply(std::string_view reply, char type) {
+  if (--replies_left_ > 0) {
+    if (type == '-' && first_error_.empty()) first_error_ = reply;
+  } else if (type == '-' && !first_error_.empty()) {
+    const std::string error = std::exchange(first_error_, {});
+    OnWholeReply(error, type);
+  } else {
+    OnWholeReply(reply, type);
+  }
+}
+
+void ShardRequest::OnWholeReply(std::string_view reply, char type) {
   if (type != '-') {
     Finish(reply, type, Outcome::kOk);
     return;
@@ -76,6 +90,14 @@ void ShardRequest::OnReply(std::string_view reply, char type) {
       return;
     case Redirect::Kind::kAsk:
       access_->statistics().asked.Add(1);
+      if (terms_.requests > 1) {
+        // ASKING counts for one request, and would itself be queued: it waits until the slot has moved.
+        state_ = State::kIdle;
+        access_->RequestRefresh();
+        WaitForShard("slot " + std::to_string(slot_) + " is on its way to another shard",
+                     Outcome::kUnreachable);
+        return;
+      }
       Follow(std::move(redirect.node), true);
       return;
   }

@@ -37,6 +37,10 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
     resp::Version version = resp::Version::kResp2;
     int database = 0;
     bool repeatable = false;  // it only reads: executing it twice harms nothing
+    // Of a transaction, MULTI ... EXEC in one piece: how many requests these are. OnShardReply has the
+    // reply of EXEC. One that was aborted because the slot is elsewhere is sent again there; because of
+    // anything else, gives the error of the request that caused it, which was the first to fail.
+    int requests = 1;
   };
 
   ShardRequest() = default;
@@ -65,6 +69,7 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
 
   void OnReply(std::string_view reply, char type) override;
   void OnFailure(backend::Failure failure, std::string_view detail) override;
+  void OnWholeReply(std::string_view reply, char type);
   // To the node of the last redirect, else to the one that the map names.
   void Send();
   void Follow(net::Endpoint node, bool asking);
@@ -83,6 +88,8 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   bool asking_ = false;
   int redirects_ = 0;
   int attempts_ = 0;
+  int replies_left_ = 0;
+  std::string first_error_;  // of a transaction
 };
 
 }  // namespace keyway::proxy::execution

@@ -26,6 +26,9 @@ struct Plan {
   };
 
   Kind kind = Kind::kRefused;
+  // It uses a connection of its own, so that all earlier requests of the client have to be answered
+  // before it starts.
+  bool pinned = false;
   Slot slot = 0;
   // kSplit: every key, grouped by slot; within a slot in the order of the request.
   std::vector<Key> keys;

@@ -126,6 +126,7 @@ Router::Row Router::Classify(const Command& command) {
 
 void Router::Route(const Command& command, Arguments arguments, Plan* plan) {
   const Row& row = rows_[command.id];
+  plan->pinned = false;
   if (row.may_block && UsesOption(*command.spec, arguments, kBlockOption)) {
     plan->kind = Plan::Kind::kRefused;
     plan->error = BlockingOptionText(command);

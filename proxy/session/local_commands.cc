@@ -41,7 +41,8 @@ void LocalCall::DeferSelect(execution::Operation* operation, int database) {
   session.RunSelect(*operation, request, database);
 }
 
-LocalCommands::LocalCommands() : handlers_(command::CommandCount(), nullptr) {
+LocalCommands::LocalCommands()
+    : handlers_(command::CommandCount(), nullptr), quiet_(command::CommandCount(), false) {
   RegisterConnectionCommands(*this);
   RegisterClientCommands(*this);
   RegisterServerCommands(*this);
@@ -54,6 +55,11 @@ void LocalCommands::Add(std::string_view full_name, LocalHandler handler) {
   CHECK(command != nullptr) << "no command " << full_name;
   CHECK(handlers_[command->id] == nullptr) << "two handlers for " << full_name;
   handlers_[command->id] = handler;
+}
+
+void LocalCommands::AddQuiet(std::string_view full_name, LocalHandler handler) {
+  Add(full_name, handler);
+  quiet_[command::FindByFullName(full_name)->id] = true;
 }
 
 void LocalCommands::AddAll(std::string_view container, LocalHandler handler) {

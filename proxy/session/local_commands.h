@@ -53,13 +53,20 @@ class LocalCommands {
   LocalHandler Find(const command::Command& command) const { return handlers_[command.id]; }
   bool Has(const command::Command& command) const { return Find(command) != nullptr; }
 
+  // Whether all earlier requests of the client have to be answered before it starts.
+  bool NeedsQuiet(const command::Command& command) const { return quiet_[command.id]; }
+
   // For the Register functions: "client|id".
   void Add(std::string_view full_name, LocalHandler handler);
+  // One that asks shards on another connection than the client's earlier requests, or whose effect
+  // must not come before theirs.
+  void AddQuiet(std::string_view full_name, LocalHandler handler);
   // All subcommands of `container`.
   void AddAll(std::string_view container, LocalHandler handler);
 
  private:
   std::vector<LocalHandler> handlers_;  // by CommandId
+  std::vector<bool> quiet_;             // by CommandId
 };
 
 void RegisterConnectionCommands(LocalCommands& commands);

@@ -22,6 +22,8 @@ constexpr std::string_view kTooManyClients = "ERR max number of clients reached"
 constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
 constexpr uint64_t kFlushTimeoutMs = 10'000;
 constexpr size_t kFirstWindow = 64;
+// What a client that is blocked may send ahead: for as long as it is read, its end is noticed.
+constexpr size_t kSentAheadBytes = 1024 * 1024;
 constexpr size_t kReplyWindowBytes = 16 * 1024 * 1024;
 // More than this does not wait for the rest of a pipeline.
 constexpr size_t kLateBytes = 16 * 1024;
@@ -84,11 +86,17 @@ size_t Session::OnBytes(std::string_view bytes) {
       break;
     }
     const size_t consumed = parser_.consumed();
-    done += consumed;
-    if (outcome == resp::ParseOutcome::kNeedMore) break;
+    if (outcome == resp::ParseOutcome::kNeedMore) {
+      done += consumed;
+      break;
+    }
     // Empty requests may stand before it; then, as for an inline request, it is written anew.
     const bool is_array = rest[0] == '*' && rest[1] >= '1' && rest[1] <= '9';
-    Dispatch(parser_.arguments(), is_array ? rest.substr(0, consumed) : std::string_view());
+    if (!Dispatch(parser_.arguments(),
+                  is_array ? rest.substr(0, consumed) : std::string_view())) {
+      break;
+    }
+    done += consumed;
   }
   // What a client sends after QUIT or a protocol error is nobody's.
   if (state_ != State::kOpen) done = bytes.size();
@@ -100,7 +108,9 @@ size_t Session::OnBytes(std::string_view bytes) {
 }
 
 bool Session::MayDispatch() const {
-  if (state_ != State::kOpen || output_full_ || select_ != nullptr) return false;
+  if (state_ != State::kOpen || output_full_ || select_ != nullptr || blocked_ != nullptr) {
+    return false;
+  }
   const SessionOptions& options = context_.options;
   if (queue_.size() >= Window() || queue_.request_bytes() >= options.max_request_bytes_in_flight) {
     return false;
@@ -123,6 +133,16 @@ void Session::LearnReplySize(size_t bytes) {
 void Session::UpdateReading() {
   if (state_ != State::kOpen || in_on_bytes_) return;
   const bool may = MayDispatch();
+  if (!may && blocked_ != nullptr && !paused_ &&
+      stream_->retained_input_bytes() < kSentAheadBytes) {
+    held_back_ = true;
+    return;
+  }
+  if (may && std::exchange(held_back_, false) && !paused_) {
+    presenting_ = stream_->retained_input_bytes() > 0;
+    stream_->ResumeReading();
+    return;
+  }
   if (may != paused_) return;
   // Not for every reply: what waits in the stream's buffer is looked at as a whole each time.
   if (may && queue_.size() * 2 > Window()) return;
@@ -142,46 +162,65 @@ void Session::OnProtocolError() {
   Finish();
 }
 
-void Session::Dispatch(std::span<const std::string_view> arguments, std::string_view raw) {
-  running_silently_ = client_.replies_off || std::exchange(client_.skip_next, false);
+bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_view raw) {
   const command::Lookup lookup = command::LookupCommand(arguments);
-  if (lookup.status != command::Lookup::Status::kFound) {
-    if (lookup.status == command::Lookup::Status::kUnknownCommand && IsHttp(arguments[0])) {
-      KEYWAY_WARNING() << "Possible SECURITY ATTACK detected. It looks like somebody is sending "
-                          "POST or Host: commands. Connection from "
-                       << net::ToString(stream_->peer()) << " aborted.";
-      Finish();
-      return;
+  const bool found = lookup.status == command::Lookup::Status::kFound;
+  Plan& plan = context_.plan;
+  const bool allowed =
+      found && (client_.authenticated || lookup.command->spec->is(command::kNoAuth));
+  if (allowed) {
+    context_.router.Route(*lookup.command, arguments, &plan);
+    if (in_flight_ > 0 && NeedsQuiet(*lookup.command, plan)) {
+      must_drain_ = true;
+      return false;
     }
-    if (lookup.command == nullptr) {
-      context_.executor.statistics().CountUnknown();
-    } else {
-      context_.executor.statistics().CountRequest(lookup.command->id, Outcome::kRefused, 0);
-    }
-    ReplyError(command::LookupError(lookup, arguments));
-    return;
+  }
+  running_silently_ = client_.replies_off || std::exchange(client_.skip_next, false);
+  if (!found) {
+    RejectUnknown(lookup, arguments);
+    return true;
   }
   const command::Command& command = *lookup.command;
   last_command_ = &command;
-  if (!client_.authenticated && !command.spec->is(command::kNoAuth)) {
+  if (!allowed) {
     context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
     ReplyError(kNoAuth);
-    return;
+    return true;
   }
-  Plan& plan = context_.plan;
-  context_.router.Route(command, arguments, &plan);
   switch (plan.kind) {
     case Plan::Kind::kRefused:
       context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
       ReplyError(plan.error);
-      return;
+      return true;
     case Plan::Kind::kLocal:
       RunLocal(command, arguments, running_silently_);
-      return;
+      return true;
     default:
       Forward(command, arguments, raw);
-      return;
+      return true;
   }
+}
+
+void Session::RejectUnknown(const command::Lookup& lookup,
+                            std::span<const std::string_view> arguments) {
+  if (lookup.status == command::Lookup::Status::kUnknownCommand && IsHttp(arguments[0])) {
+    KEYWAY_WARNING() << "Possible SECURITY ATTACK detected. It looks like somebody is sending "
+                        "POST or Host: commands. Connection from "
+                     << net::ToString(stream_->peer()) << " aborted.";
+    Finish();
+    return;
+  }
+  if (lookup.command == nullptr) {
+    context_.executor.statistics().CountUnknown();
+  } else {
+    context_.executor.statistics().CountRequest(lookup.command->id, Outcome::kRefused, 0);
+  }
+  ReplyError(command::LookupError(lookup, arguments));
+}
+
+bool Session::NeedsQuiet(const command::Command& command, const routing::Plan& plan) const {
+  if (plan.kind == Plan::Kind::kLocal) return context_.local_commands.NeedsQuiet(command);
+  return plan.pinned;
 }
 
 execution::Request Session::MakeRequest(const command::Command& command,
@@ -215,7 +254,12 @@ void Session::RunOperation(execution::Operation& operation, const execution::Req
     map_version_ = map == nullptr ? 0 : map->version();
   }
   queue_.Push(operation);
+  starting_ = &operation;
   context_.executor.Start(operation, request, *this);
+  // Its reply may have come inside; then it may be another one's by now.
+  if (std::exchange(starting_, nullptr) == &operation && operation.blocks_client()) {
+    blocked_ = &operation;
+  }
 }
 
 void Session::RunSelect(execution::Operation& operation, const execution::Request& request,
@@ -268,10 +312,12 @@ void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
     select_ = nullptr;
     if (operation.outcome() == Outcome::kOk) client_.database = selecting_;
   }
+  if (&operation == blocked_) blocked_ = nullptr;
+  if (&operation == starting_) starting_ = nullptr;
   if (--in_flight_ == 0) must_drain_ = false;
   queue_.Answer(operation, std::forward<Reply>(reply), stream_->output());
   if (in_on_bytes_) return;
-  if (paused_) UpdateReading();
+  if (paused_ || held_back_) UpdateReading();
   AfterOutput();
 }
 
@@ -286,6 +332,17 @@ void Session::OnReply(execution::Operation& operation, OutputBuffer&& reply) {
 void Session::OnHeldUp(execution::Operation&) {
   must_drain_ = true;
   UpdateReading();
+}
+
+bool Session::Unblock(bool error) {
+  return blocked_ != nullptr && blocked_->Unblock(error);
+}
+
+void Session::Push(std::string_view message) {
+  if (state_ == State::kDoomed || state_ == State::kFlushing) return;
+  stream_->output().Append(message);
+  context_.statistics.output_bytes.Add(message.size());
+  if (!in_on_bytes_) AfterOutput();
 }
 
 void Session::AfterOutput() {
@@ -308,7 +365,7 @@ void Session::AfterOutput() {
     Doom();
     return;
   }
-  if (input_ended_ && queue_.empty() && !paused_ && !presenting_) Finish();
+  if (input_ended_ && queue_.empty() && !paused_ && !held_back_ && !presenting_) Finish();
   CloseIfFinished();
 }
 
@@ -358,6 +415,8 @@ void Session::OnClosed(net::CloseReason reason, std::string_view detail) {
 bool Session::OnEndOfInput() {
   // As with Redis, `printf 'GET k\r\n' | nc` gets its reply: what was sent before the end counts.
   if (queue_.empty() && !paused_ && !presenting_) return false;
+  // Who waits for a key that may never come is gone.
+  if (blocked_ != nullptr) return false;
   input_ended_ = true;
   return true;
 }

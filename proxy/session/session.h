@@ -99,6 +99,11 @@ class Session final : public net::StreamHandler,
   // Whether `password` is right for the user "default". Authenticates the client if so.
   bool Authenticate(std::string_view user, std::string_view password);
   void Deauthenticate();
+  // CLIENT UNBLOCK of this client. False when it does not wait.
+  bool Unblock(bool error);
+  // Appends `message`, which no request asked for (a message of a channel, an invalidation), behind the
+  // replies that are written by now.
+  void Push(std::string_view message);
   // Reads no more; closes when all replies are written.
   void Finish();
   // Destroys the session at the end of this pass, without writing anything more.
@@ -124,8 +129,12 @@ class Session final : public net::StreamHandler,
 
   enum class State : uint8_t { kOpen, kFinishing, kFlushing, kDoomed };
 
-  // `raw`: the bytes of the request as received, when they are a RESP array; else empty.
-  void Dispatch(std::span<const std::string_view> arguments, std::string_view raw);
+  // `raw`: the bytes of the request as received, when they are a RESP array; else empty. False: it has
+  // to wait until earlier ones are answered, and is to be shown again then.
+  bool Dispatch(std::span<const std::string_view> arguments, std::string_view raw);
+  void RejectUnknown(const command::Lookup& lookup, std::span<const std::string_view> arguments);
+  // Whether it uses another connection than the client's earlier requests, which it would overtake.
+  bool NeedsQuiet(const command::Command& command, const routing::Plan& plan) const;
   void Forward(const command::Command& command, std::span<const std::string_view> arguments,
                std::string_view raw);
   void RunLocal(const command::Command& command, std::span<const std::string_view> arguments,
@@ -155,6 +164,7 @@ class Session final : public net::StreamHandler,
   State state_ = State::kOpen;
   bool in_on_bytes_ = false;
   bool paused_ = false;       // reading, by UpdateReading
+  bool held_back_ = false;    // what has been read waits in the stream
   bool input_ended_ = false;  // the client sends no more, but wants its replies
   bool presenting_ = false;   // the stream is about to show what it has kept
   bool output_full_ = false;
@@ -165,6 +175,8 @@ class Session final : public net::StreamHandler,
   size_t average_reply_bytes_ = 0;
   uint64_t map_version_ = 0;  // when the oldest of them was sent
   execution::Operation* select_ = nullptr;
+  execution::Operation* starting_ = nullptr;
+  execution::Operation* blocked_ = nullptr;  // the client waits for it, and is served no further
   int selecting_ = 0;
   const command::Command* last_command_ = nullptr;
   int64_t created_micros_;
