@@ -1,55 +1,13 @@
 """Which commands a node admits and where it sends the others: keyway-shard and redis-server on the same nodes.conf give
 the same replies."""
 
-import os
-
 import keyway_testing as kt
+from twin_nodes import ME, PEER, REPLICA, TwinNodesTest, nodes_conf
 
-ME = "0123456789abcdef0123456789abcdef01234567"
-PEER = "fedcba9876543210fedcba9876543210fedcba98"
-THIRD = "1111111111111111111111111111111111111111"
-# Long enough that the peers, which do not exist, are not missed during a test.
-TIMEOUT = 60000
 SLOT = 15495  # of "a"; "b" is in 3300, "c" in 7365, "x" in 16287
 
 
-def nodes_conf(my_slots, peer_slots, my_flags="myself,master -", peer_host=""):
-    return (f"{ME} 127.0.0.1:7000@17000 {my_flags} 0 0 3 connected {my_slots}\n"
-            f"{PEER} 127.0.0.9:1@10001{peer_host} master - 0 1 2 connected {peer_slots}\n"
-            f"{THIRD} 127.0.0.8:2@10002 slave {PEER} 0 1 2 connected\n"
-            "vars currentEpoch 3 lastVoteEpoch 0\n")
-
-
-class RedirectTest(kt.TestCase):
-    def both(self, conf, **directives):
-        servers = []
-        for node_class in (kt.KeywayShard, kt.RedisServer):
-            server = node_class(cluster_enabled="yes", cluster_node_timeout=TIMEOUT, **directives)
-            with open(os.path.join(server.folder, "nodes.conf"), "w", encoding="utf-8") as file:
-                file.write(conf)
-            servers.append(self.start(server))
-        return servers
-
-    def wait_ok(self, servers):
-        for server in servers:
-            kt.wait_until(lambda s=server: b"cluster_state:ok" in s.value("CLUSTER", "INFO"), timeout=20, what="ok")
-
-    def compare(self, servers, script):
-        """Every line is sent on one connection to each; ASKING precedes the line if it begins with '!'."""
-        clients = [server.client() for server in servers]
-        seen = {}
-        for line in script.strip().splitlines():
-            replies = []
-            for client in clients:
-                if line.startswith("!"):
-                    client.call("ASKING")
-                replies.append(client.call(*line.lstrip("!").split()))
-            self.assertEqual(replies[0], replies[1], line)
-            seen[line] = replies[0]
-        for client in clients:
-            client.close()
-        return seen
-
+class RedirectTest(TwinNodesTest):
     def test_owned_and_not(self):
         servers = self.both(nodes_conf("0-9999", "10000-16383", peer_host=",peer.example.com"))
         self.wait_ok(servers)
@@ -147,7 +105,7 @@ class RedirectTest(kt.TestCase):
     def test_replica(self):
         conf = (f"{ME} 127.0.0.1:7000@17000 myself,slave {PEER} 0 0 2 connected\n"
                 f"{PEER} 127.0.0.9:1@10001 master - 0 1 2 connected 0-9999\n"
-                f"{THIRD} 127.0.0.8:2@10002 master - 0 1 3 connected 10000-16383\n"
+                f"{REPLICA} 127.0.0.8:2@10002 master - 0 1 3 connected 10000-16383\n"
                 "vars currentEpoch 3 lastVoteEpoch 0\n")
         servers = self.both(conf)
         self.wait_ok(servers)

@@ -273,18 +273,7 @@ TEST_F(ElectionTest, AMajorityOfAllPrimariesIsNeeded) {
 
 TEST_F(ElectionTest, RequestOfRedisByteForByte) {
   const std::string golden = bus::Golden("auth_request");
-  const bus::Message model = *bus::Decode(golden);
-  options_.port = model.port;
-  options_.bus_port = model.bus_port;
-  engine_ =
-      std::make_unique<gossip::Engine>(gossip::NodeTable(model.sender, clock_.MonotonicMillis()),
-                                       options_, clock_, random_, transport_, host_, keys_);
-  gossip::Node& primary = AddPeer('p');
-  table().Rename(primary, model.replica_of);
-  AddOthers(primary);
-  engine_->roles().Replicate(primary);
-  host_.fake_data.view.offset = model.offset;
-  Settle();
+  BecomeReplicaThatSent(*bus::Decode(golden));
   engine_->manual_failover().Start(ManualFailover::Mode::kForce);
   engine_->FinishPass();
   ASSERT_FALSE(Requests().empty());

@@ -1,6 +1,7 @@
 // A cluster of three primaries, seen by one of its nodes: 'p' (slots 0-5000), 'a' and 'b'.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,24 @@ class FailoverTest : public EngineTest {
     me().config_epoch = 1;
     table().MakeReplica(AddPeer('r'), &me());
     table().MakeReplica(AddPeer('s'), &me());
+    Settle();
+  }
+  // This node is the one that once sent `model`, a message of a redis-server.
+  void BecomeSenderOf(const bus::Message& model) {
+    options_.port = model.port;
+    options_.bus_port = model.bus_port;
+    engine_ =
+        std::make_unique<gossip::Engine>(gossip::NodeTable(model.sender, clock_.MonotonicMillis()),
+                                         options_, clock_, random_, transport_, host_, keys_);
+  }
+  // The same, a replica of 'p', which has the id that `model` names.
+  void BecomeReplicaThatSent(const bus::Message& model) {
+    BecomeSenderOf(model);
+    gossip::Node& primary = AddPeer('p');
+    table().Rename(primary, model.replica_of);
+    AddOthers(primary);
+    engine_->roles().Replicate(primary);
+    host_.fake_data.view.offset = model.offset;
     Settle();
   }
   void AddOthers(gossip::Node& first) {

@@ -268,18 +268,7 @@ TEST_F(ManualFailoverTest, ResetEndsIt) {
 
 TEST_F(ManualFailoverTest, MfstartOfRedisByteForByte) {
   const std::string golden = bus::Golden("mfstart");
-  const bus::Message model = *bus::Decode(golden);
-  options_.port = model.port;
-  options_.bus_port = model.bus_port;
-  engine_ =
-      std::make_unique<gossip::Engine>(gossip::NodeTable(model.sender, clock_.MonotonicMillis()),
-                                       options_, clock_, random_, transport_, host_, keys_);
-  gossip::Node& primary = AddPeer('p');
-  table().Rename(primary, model.replica_of);
-  AddOthers(primary);
-  engine_->roles().Replicate(primary);
-  host_.fake_data.view.offset = model.offset;
-  Settle();
+  BecomeReplicaThatSent(*bus::Decode(golden));
   Start(Mode::kAsk);
   ASSERT_EQ(transport_.sent.size(), 1u);
   EXPECT_EQ(transport_.sent[0].bytes, golden);
@@ -288,11 +277,7 @@ TEST_F(ManualFailoverTest, MfstartOfRedisByteForByte) {
 TEST_F(ManualFailoverTest, PausedHeaderOfRedisByteForByte) {
   const std::string golden = bus::Golden("pong_paused");
   const bus::Message model = *bus::Decode(golden);
-  options_.port = model.port;
-  options_.bus_port = model.bus_port;
-  engine_ =
-      std::make_unique<gossip::Engine>(gossip::NodeTable(model.sender, clock_.MonotonicMillis()),
-                                       options_, clock_, random_, transport_, host_, keys_);
+  BecomeSenderOf(model);
   engine_->FinishPass();
   clock_.AdvanceMillis(State::kWritableDelayMs);
   MakePrimary();
