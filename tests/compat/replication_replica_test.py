@@ -17,7 +17,7 @@ _HERE = pathlib.Path(__file__).absolute().parent
 sys.path.insert(0, str(_HERE / "random"))
 sys.path.insert(0, str(_HERE))
 
-from aof_rewrite_test import fill  # noqa: E402
+from aof_scenes import fill  # noqa: E402
 from generator import Generator  # noqa: E402
 
 ROUNDS = int(os.environ.get("KEYWAY_ROUNDS", "4"))
