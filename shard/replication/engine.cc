@@ -122,7 +122,7 @@ void Engine::HandleReplconf(CommandContext& context) {
 }
 
 void Engine::Cron() {
-  if (StandsAside(services_)) return;  // a command is under way
+  if (LeavesKeysAlone(services_)) return;
   link_.Cron();
   replicas_.Cron();
   good_replicas_ = replicas_.CountGood();

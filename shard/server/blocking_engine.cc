@@ -103,7 +103,7 @@ BlockingEngine::BlockingEngine(Services& services)
       }) {
   // Keys that expire, and other changes that no client's command makes.
   services_.loop.EveryPass([this] {
-    if (!has_ready_ || StandsAside(services_)) return;
+    if (!has_ready_ || LeavesKeysAlone(services_)) return;
     services_.dispatcher->BeginBatch();
     ServeReady();
   });

@@ -106,7 +106,7 @@ bool Cron::MayExpire() const {
 
 // Not in the middle of a command, nor of loading.
 bool Cron::MayTouchKeys() const {
-  return !StandsAside(services_) && !services_.persistence->loading();
+  return !LeavesKeysAlone(services_) && !services_.persistence->loading();
 }
 
 void Cron::ExpireQuickly() {

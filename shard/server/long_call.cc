@@ -8,6 +8,7 @@
 #include "shard/server/client_registry.h"
 #include "shard/server/command_context.h"
 #include "shard/server/dispatcher.h"
+#include "shard/server/lifecycle.h"
 
 namespace keyway::shard {
 
@@ -20,6 +21,10 @@ LongCall::~LongCall() {
 
 bool StandsAside(const Services& services) {
   return services.long_call != nullptr && services.long_call->stands_aside();
+}
+
+bool LeavesKeysAlone(const Services& services) {
+  return StandsAside(services) || services.lifecycle.shutdown_requested();
 }
 
 void LongCall::Run(Client& client, std::function<void()> body) {

@@ -53,5 +53,8 @@ class LongCall {
 // Whether a command stands aside now, in the middle of what it does to the keys: whatever the
 // server does with keys by itself has to wait.
 bool StandsAside(const Services& services);
+// The same, or the process is about to end: what has been saved, and what replicas have been told, is
+// all there will ever be.
+bool LeavesKeysAlone(const Services& services);
 
 }  // namespace keyway::shard

@@ -438,7 +438,11 @@ class ReplicaTest(kt.TestCase):
             kt.wait_until(lambda: is_up(middle) and is_up(last), timeout=30, what="the links to be up")
             self.under_load(primary, [middle, last], disturb, seed=9)
             self.assertEqual(middle.info("stats")["sync_full"], "1")
-            # The middle one becomes the primary of both; nobody needs a full sync.
+            # The middle one becomes the primary of both; nobody needs a full sync if the old one has said nothing more.
+            for server in (primary, middle):
+                server.call("CONFIG", "SET", "repl-ping-replica-period", "3600")
+                server.call("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+            self.assert_equal(primary, middle, last)
             middle.call("REPLICAOF", "NO", "ONE")
             middle.call("SET", "after", "promotion")
             primary.call("REPLICAOF", "127.0.0.1", str(middle.port))
