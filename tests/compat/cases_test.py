@@ -29,6 +29,8 @@ A line of a file is one of these:
 
 import os
 import pathlib
+import select
+import socket
 import sys
 import time
 import unittest
@@ -208,7 +210,12 @@ class Side:
     def send_blocking(self, name, words):
         client, before = self.client(name), self.blocked()
         client.send(kt.encode(*words))
-        kt.wait_until(lambda: self.blocked() > before, timeout=_WAIT_SECONDS, what=f"{words} to block")
+        kt.wait_until(lambda: self.blocked() > before or self._is_refused(client), timeout=_WAIT_SECONDS, what=f"{words} to block")
+
+    @staticmethod
+    def _is_refused(client):
+        """An error that has come instead is compared by the next line that reads."""
+        return bool(select.select([client.socket], [], [], 0)[0]) and client.socket.recv(1, socket.MSG_PEEK) == b"-"
 
     def has_nothing(self, name):
         self.admin.call("PING")
@@ -250,11 +257,17 @@ def _shown(raw):
 
 
 class Runner:
-    """Runs cases on two servers, the reference first."""
+    """Runs cases on two servers, the reference first. A subclass says what is to be done with a request before it is sent."""
 
     def __init__(self, reference, target, resp):
         self.sides = [Side(reference, resp), Side(target, resp)]
         self.resp = resp
+
+    def words_of(self, line):
+        """The request of a line."""
+        if line.startswith("lua "):
+            return [b"EVAL", _SHOW.replace("%s", line[4:]).encode(), b"0"]
+        return split_words(line)
 
     def run(self, case):
         """The differences, a text each. The case ends at the first."""
@@ -293,18 +306,16 @@ class Runner:
             return None
         if line.startswith("& "):
             for side in self.sides:
-                side.send_blocking(client, split_words(line[2:]))
+                side.send_blocking(client, self.words_of(line[2:]))
             return None
-        if line.startswith("lua "):
-            replies = [side.request(client, [b"EVAL", _SHOW.replace("%s", line[4:]).encode(), b"0"]) for side in self.sides]
-            return None if is_same(mode, number, *replies) else self._difference(replies)
         if line == "<none":
             replies = [side.has_nothing(client) for side in self.sides]
             return None if replies == [b"", b""] else self._difference(replies)
         if line == "<":
             replies = [side.client(client).read() for side in self.sides]
         else:
-            replies = [side.request(client, split_words(line)) for side in self.sides]
+            words = self.words_of(line)
+            replies = [side.request(client, words) for side in self.sides]
         return None if is_same(mode, number, *replies) else self._difference(replies)
 
     @staticmethod

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Sends the cases of tests/compat/cases to one standalone redis-server and to a proxy before three nodes, keyway-shards or
+redis-servers, in RESP2 and RESP3, and compares the replies as cases_test.py does.
+
+All keys of a case lie in one slot (one_slot.py), so that every command is possible. What is left out is in proxy_exclusions.py.
+By hand, with the files to run, without ".cases":
+
+    KEYWAY_PROXY=bazel-bin/proxy/keyway-proxy KEYWAY_SHARD=bazel-bin/shard/keyway-shard KEYWAY_CASES=list,set \\
+        KEYWAY_NODES=shards /usr/bin/python3 tests/compat/proxy_cases_test.py
+"""
+
+import os
+import pathlib
+import sys
+
+_HERE = pathlib.Path(__file__).absolute().parent
+sys.path.insert(0, str(_HERE.parent / "support"))
+sys.path.insert(0, str(_HERE))
+
+import cases_test  # noqa: E402
+import keyway_testing as kt  # noqa: E402
+import proxy_exclusions as exclusions  # noqa: E402
+from one_slot import KeysInOneSlot  # noqa: E402
+
+_CASES = _HERE / "cases"
+_ONLY_EXCLUDED = bool(os.environ.get("KEYWAY_EXCLUDED"))
+_DIRECTIVES = {"enable_debug_command": "yes"}
+# The nodes, by the name that KEYWAY_NODES takes. A shard's cluster may have several databases, Redis 7.0's cannot.
+_NODES = {
+    "shards": (kt.KeywayShard, {"cluster_databases": 16}),
+    "redis": (kt.RedisServer, {}),
+}
+
+
+class ProxySide(cases_test.Side):
+    """A proxy; whether clients are blocked, its nodes know."""
+
+    def __init__(self, proxy, nodes, resp):
+        super().__init__(proxy, resp)
+        self.nodes = [node.client() for node in nodes]
+
+    def blocked(self):
+        texts = [node.value("INFO", "clients").decode() for node in self.nodes]
+        return sum(int(text.split("blocked_clients:")[1].split()[0]) for text in texts)
+
+
+class Runner(cases_test.Runner):
+    def __init__(self, reference, proxy, nodes, resp, tag):
+        super().__init__(reference, proxy, resp)
+        self.sides[1] = ProxySide(proxy, nodes, resp)
+        self.keys = KeysInOneSlot(reference.client(), tag)
+
+    def words_of(self, line):
+        return self.keys.adapt(super().words_of(line))
+
+
+def reason_to_skip(file, case, kind):
+    """Why a case is not compared, or None."""
+    tables = [exclusions.CASES] + ([exclusions.REDIS_CASES] if kind == "redis" else [])
+    return next((table[file, case.title] for table in tables if (file, case.title) in table), exclusions.FILES.get(file))
+
+
+class ProxyCasesTest(kt.TestCase):
+    _clusters = {}
+
+    def nodes(self, kind):
+        """Three nodes, started once for all tests."""
+        if kind not in self._clusters:
+            node_class, directives = _NODES[kind]
+            self._clusters[kind] = kt.start_cluster(self._starter(), node_class, **_DIRECTIVES, **directives)
+        return self._clusters[kind]
+
+    @classmethod
+    def _starter(cls):
+        class Starter:
+            @staticmethod
+            def start(server):
+                cls.addClassCleanup(server.cleanup)
+                return server.start()
+        return Starter
+
+    def run_file(self, path, kind, resp):
+        reference = self.start(kt.RedisServer(**_DIRECTIVES, databases=16))
+        nodes = self.nodes(kind)
+        seeds = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+        proxy = self.start(kt.KeywayProxy(startup_nodes=seeds, threads=2))
+        kt.wait_until(lambda: proxy.info("proxy").get("proxy_covered_slots") == "16384", what="the slot map")
+        runner = Runner(reference, proxy, nodes, resp, "t")
+        differences = []
+        for case in cases_test.read_cases(path):
+            if case.skipped == resp or (reason_to_skip(path.stem, case, kind) is not None) != _ONLY_EXCLUDED:
+                continue
+            left_out = exclusions.LINES.get((path.stem, case.title), {})
+            case.lines = [(number, line) for number, line in case.lines if line not in left_out]
+            differences += runner.run(case)
+            if not proxy.is_alive():
+                differences.append(f"the proxy ended in case '{case.title}':\n{proxy.output()[-4000:]}")
+                break
+        if differences:
+            self.fail(f"{len(differences)} differences in {path.name}:\n" + "\n".join(differences))
+
+    def test_exclusions_name_what_exists(self):
+        cases = {(path.stem, case.title): case for path in _CASES.glob("*.cases") for case in cases_test.read_cases(path)}
+        for table in (exclusions.CASES, exclusions.REDIS_CASES, exclusions.LINES):
+            self.assertEqual(set(table) - set(cases), set())
+        self.assertEqual(set(exclusions.FILES) - {file for file, _ in cases}, set())
+        for name, lines in exclusions.LINES.items():
+            self.assertEqual(set(lines) - {line for _, line in cases[name].lines}, set(), name)
+
+
+def _add_tests():
+    wanted, kinds = os.environ.get("KEYWAY_CASES"), os.environ.get("KEYWAY_NODES")
+    for path in sorted(_CASES.glob("*.cases")):
+        if wanted and path.stem not in wanted.split(","):
+            continue
+        for kind in kinds.split(",") if kinds else _NODES:
+            for resp in (2, 3):
+                def test(self, path=path, kind=kind, resp=resp):
+                    self.run_file(path, kind, resp)
+                setattr(ProxyCasesTest, f"test_{path.stem}_before_{kind}_resp{resp}", test)
+
+
+_add_tests()
+
+if __name__ == "__main__":
+    kt.main()
