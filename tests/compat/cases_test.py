@@ -8,7 +8,7 @@ By hand, with the files to run, without ".cases":
 A line of a file is one of these:
 
     == title                 a new case: both servers are emptied, of scripts and functions, too, all connections are new,
-                             CONFIG SETs are undone
+                             CONFIG SETs and CLIENT PAUSE are undone
     SET foo "a\\x00b"         a request, quoted as redis-cli does; its reply is compared byte for byte
     ~elements SMEMBERS s     the elements of the reply may come in any order
     ~pairs HGETALL h         the pairs of a map or flat array may come in any order
@@ -199,7 +199,7 @@ class Side:
         for name, value in self.restore.items():
             self.admin.call("CONFIG", "SET", name, value)
         self.restore = {}
-        for request in (["FLUSHALL"], ["FUNCTION", "FLUSH"], ["SCRIPT", "FLUSH"]):
+        for request in (["CLIENT", "UNPAUSE"], ["FLUSHALL"], ["FUNCTION", "FLUSH"], ["SCRIPT", "FLUSH"]):
             self.admin.call(*request)
         kt.wait_until(lambda: self.blocked() == 0, what="closed connections to be noticed")
 

@@ -2,7 +2,7 @@
 """Sends the same random requests to redis-server and to Keyway and compares the replies byte for byte.
 
     compare.py --reference 6400 --target 7001 --commands 1000000 [--seed N] [--resp 3] [--one-slot] [--no-databases]
-               [--families list,string] [--not-sent]
+               [--families list,string] [--proxy [--many-slots]] [--not-sent]
 
 Both servers are emptied first. On the first difference it prints the seed and the shortest script found that still
 shows it, and ends with code 1. What is not compared byte for byte: the order where Redis gives none (KEYS, SCAN; a SCAN
@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2] / "support")
 
 import keyway_testing as kt  # noqa: E402
 from generator import TIMELESS, UNORDERED, Generator  # noqa: E402
+from proxy_generator import ProxyGenerator  # noqa: E402
 
 BATCH = 200
 _MOST_ATTEMPTS = 300
@@ -226,11 +227,18 @@ def main():
     parser.add_argument("--resp", type=int, choices=(2, 3), default=2)
     parser.add_argument("--one-slot", action="store_true", help="all keys in one slot")
     parser.add_argument("--no-databases", action="store_true", help="no SELECT, MOVE, SWAPDB, COPY DB")
+    parser.add_argument("--proxy", action="store_true", help="what a proxy takes, keys in one slot")
+    parser.add_argument("--many-slots", action="store_true", help="with --proxy: keys in many slots")
     parser.add_argument("--families", help="only these, as list,string")
     parser.add_argument("--not-sent", action="store_true", help="only list the commands that are never sent")
     options = parser.parse_args()
     families = options.families.split(",") if options.families else None
-    generator = Generator(options.seed, options.one_slot, not options.no_databases, families)
+    if options.proxy:
+        with kt.Client(options.reference) as client:
+            rows = client.value("COMMAND")
+        generator = ProxyGenerator(options.seed, rows, not options.no_databases, options.many_slots, families)
+    else:
+        generator = Generator(options.seed, options.one_slot, not options.no_databases, families)
     if options.not_sent:
         print(*not_sent(options.reference, generator, options.commands))
         return 0

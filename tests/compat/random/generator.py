@@ -42,11 +42,8 @@ TIMELESS = {}
 BY_CHANCE = set()
 # Commands whose last arguments are keys, as many as there are.
 KEYS_LAST = set()
-# Methods whose requests have several keys that only a server with all slots can take from different ones.
-ONE_SLOT_ONLY = set()
 for _module in _MODULES:
     KEYS_LAST.update(getattr(_module, "KEYS_LAST", ()))
-    ONE_SLOT_ONLY.update(getattr(_module, "ONE_SLOT_ONLY", ()))
     BY_CHANCE.update(getattr(_module, "BY_CHANCE", ()))
     UNORDERED.update(getattr(_module, "UNORDERED", {}))
     TIMELESS.update(getattr(_module, "TIMELESS", {}))
@@ -65,18 +62,24 @@ def _commands_of(family):
 
 
 class Generator(*_MIXINS):
-    """`one_slot`: every key lies in the same slot, so that a cluster node or a proxy accepts any combination.
-    `families`: only these, as "list" for list_requests.py."""
+    """`one_slot`: every key lies in the same slot, so that a cluster node or a proxy accepts any combination; then `tag` chooses it.
+    `databases`: whether there are several. `families`: only these, as "list" for list_requests.py."""
 
-    def __init__(self, seed, one_slot=False, databases=True, families=None):
+    def __init__(self, seed, one_slot=False, databases=True, families=None, tag="t"):
         if families is not None:
             self.COMMANDS = [row for name in families for row in _commands_of(name)]
         self.random = random.Random(seed)
         self.databases = databases
         self.pair_commands = [b"MSET", b"MSET", b"MSETNX"]
         self.one_slot = one_slot
+        self.prefix = b"{%s}" % tag.encode() if one_slot else b""
         names = [f"k{i}" for i in range(12)] + ["", "a b", "key:\r\n", "\x00\xff"]
-        self.keys = [(f"{{t}}{name}" if one_slot else name).encode("latin-1") for name in names]
+        self.keys = [self.prefix + name.encode("latin-1") for name in names]
+
+    def is_possible(self, request):
+        """Whether the servers that are compared can both answer it. A subclass may know better."""
+        del request
+        return True
 
     # Parts of requests.
 

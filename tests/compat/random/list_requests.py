@@ -86,7 +86,7 @@ class ListRequests:
         if self.random.random() < 0.1:
             return request
         stores = self.random.random() < 0.3
-        patterns = [self.sort_prefix() + pattern for pattern in (b"k*", b"*", b"k*->a", b"k1*", b"*x")]
+        patterns = [self.prefix + pattern for pattern in (b"k*", b"*", b"k*->a", b"k1*", b"*x")]
         options = [b"ASC", b"DESC", b"LIMIT", b"GET", b"GET"] + ([] if alphabetic_by else [b"ALPHA"])
         for option in self.random.sample(options, self.random.choice([0, 1, 1, 2, 2, 3])):
             request.append(self.case(option))
@@ -102,11 +102,8 @@ class ListRequests:
             request += [self.case(b"STORE"), self.key()]
         return request
 
-    def sort_prefix(self):
-        return b"{t}" if self.one_slot else b""
-
     def sort_list_key(self):
-        return self.sort_prefix() + self.random.choice([b"list-to-sort-1", b"list-to-sort-2"])
+        return self.prefix + self.random.choice([b"list-to-sort-1", b"list-to-sort-2"])
 
     def sort_list_push(self):
         if self.random.random() < 0.1:
@@ -115,7 +112,7 @@ class ListRequests:
 
     def sort_weights(self):
         """Keys that patterns name."""
-        key = self.sort_prefix() + self.random.choice([b"k1", b"k2", b"1", b"2", b"300", b"k-5", b"a", b"ka", b"x"])
+        key = self.prefix + self.random.choice([b"k1", b"k2", b"1", b"2", b"300", b"k-5", b"a", b"ka", b"x"])
         if self.random.random() < 0.3:
             return [b"HSET", key, b"a", self.list_element()]
         return [b"SET", key, self.list_element()]

@@ -196,13 +196,16 @@ class ScriptingRequests:
         while True:
             request = self.noise(self.random.choices(methods, weights)[0](self))
             name = request[0].upper()
-            if sum(map(len, request)) > 6000 or len(request) > 200:
+            if sum(map(len, request)) > 6000 or len(request) > 200 or not self.is_possible(request):
                 continue
             return request, name not in (_VAGUE | generator.BY_CHANCE | set(generator.UNORDERED) | set(generator.TIMELESS))
 
     def lua_argument(self, block, data):
         """One argument of a command as Lua."""
         kind = self.random.random()
+        # A function is called with other arguments, which may be no keys of the one slot.
+        if self.one_slot and block.arguments[1] == "args" and len(data) <= 80:
+            return self.lua_string(data)
         if len(data) > 80 or kind < 0.3:
             self.script_arguments.append(data)
             return f"{block.arguments[1]}[{len(self.script_arguments)}]"
@@ -221,7 +224,7 @@ class ScriptingRequests:
             call = f"{function}(unpack({block.arguments[1]}, {first}, {first + len(request) - 1}))"
         else:
             arguments = [self.lua_argument(block, part) for part in request]
-            if self.random.random() < 0.05 and request[0].upper() not in _EXPIRING:
+            if self.random.random() < 0.05 and request[0].upper() not in _EXPIRING and not self.one_slot:
                 arguments[self.random.randrange(len(arguments))] = self.lua_expression(block, 2)
             call = f"{function}({', '.join(arguments)})"
         return call if is_sure else f"type({call})"
@@ -328,8 +331,6 @@ class ScriptingRequests:
     # Requests.
 
     def script_eval(self):
-        if not self.databases:  # a proxy does not take scripts
-            return self.simple_read()
         lines = self.lua_body(("KEYS", "ARGV"))
         if self.random.random() < 0.08:
             lines.insert(0, self.random.choice(_SHEBANGS))
@@ -338,8 +339,6 @@ class ScriptingRequests:
         return self.with_keys([self.random.choice([b"EVAL"] * 8 + [b"EVAL_RO"]), script])
 
     def script_again(self):
-        if not self.databases:
-            return self.simple_read()
         sent = getattr(self, "scripts_sent", [])
         digest = hashlib.sha1(self.random.choice(sent) if sent else b"").hexdigest().encode()
         self.script_keys, self.script_arguments = self.some_keys(0, 3), [self.value() for _ in range(self.random.randint(0, 9))]
@@ -348,8 +347,6 @@ class ScriptingRequests:
         return self.with_keys([self.random.choice([b"EVALSHA"] * 8 + [b"EVALSHA_RO"]), digest])
 
     def script_manage(self):
-        if not self.databases:
-            return self.simple_read()
         sent = getattr(self, "scripts_sent", [b"return 1"])
         choice = self.random.random()
         if choice < 0.5:
@@ -390,22 +387,16 @@ class ScriptingRequests:
         return "\n".join(lines).encode("latin-1")
 
     def function_load(self):
-        if not self.databases:
-            return self.simple_read()
         option = self.random.choice([[self.case(b"REPLACE")]] * 8 + [[], [b"X"]])
         return [b"FUNCTION", self.case(b"LOAD"), *option, self.library_code()]
 
     def function_call(self):
-        if not self.databases:
-            return self.simple_read()
         self.script_keys, self.script_arguments = self.some_keys(0, 3), [self.value() for _ in range(self.random.randint(0, 9))]
         if self.random.random() < 0.3:  # a command for what the function takes from its arguments
             self.script_arguments = list(self.scripted_request()[0])[:30]
         return self.with_keys([self.random.choice([b"FCALL"] * 5 + [b"FCALL_RO"]), self.library_function_name().encode()])
 
     def function_manage(self):
-        if not self.databases:
-            return self.simple_read()
         name = self.random.choice([b"lib1", b"lib2", b"lib3", b"lib4", b"x"])
         choice = self.random.random()
         if choice < 0.35:

@@ -78,4 +78,3 @@ UNORDERED = {b"SMEMBERS": "elements", b"SINTER": "elements", b"SUNION": "element
 TIMELESS = {b"SSCAN": lambda reply: (reply[0], sorted(reply[1]))}
 BY_CHANCE = {b"SPOP", b"SRANDMEMBER"}
 KEYS_LAST = {b"SINTER", b"SUNION", b"SDIFF", b"SINTERSTORE", b"SUNIONSTORE", b"SDIFFSTORE"}
-ONE_SLOT_ONLY = {SetRequests.set_move, SetRequests.set_algebra, SetRequests.set_store, SetRequests.set_intercard}

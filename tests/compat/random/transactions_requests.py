@@ -7,8 +7,6 @@ class TransactionsRequests:
     _multi = False
 
     def transaction(self):
-        if not self.databases:  # the proxy has no transactions
-            return [b"PING"]
         return self._inside() if self._multi else self._outside()
 
     def _outside(self):

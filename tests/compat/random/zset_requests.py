@@ -37,7 +37,7 @@ class ZsetRequests:
 
     def zset_lex_key(self):
         """Only members with the score 0 are in these: of others Redis gives parts that depend on chance."""
-        return (b"{t}" if self.one_slot else b"") + self.random.choice([b"lex0", b"lex1"])
+        return self.prefix + self.random.choice([b"lex0", b"lex1"])
 
     def zset_add(self):
         request = [b"ZADD", self.key()]
