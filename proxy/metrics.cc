@@ -124,6 +124,12 @@ void AddBackends(Registry& registry, const Workers& workers) {
   registry.GaugeFrom("keyway_proxy_backend_pending_requests",
                      "Requests that have no reply from a shard yet.", {},
                      sum(&BackendCells::pending_requests));
+  registry.GaugeFrom("keyway_proxy_backend_leases",
+                     "Connections to shards that serve one client alone.", {},
+                     sum(&BackendCells::leases));
+  registry.GaugeFrom("keyway_proxy_backend_spare_leases",
+                     "Such connections that wait for the next client.", {},
+                     sum(&BackendCells::spare_leases));
   const auto busy = sum(&BackendCells::busy_micros);
   registry.CounterFrom("keyway_proxy_event_loop_busy_seconds_total",
                        "Time that the worker threads spent working.", {},

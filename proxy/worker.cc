@@ -102,6 +102,8 @@ void Worker::PublishBackendStats() {
   backend_cells_.open_connections.Set(stats.open_connections);
   backend_cells_.queued_bytes.Set(stats.queued_bytes);
   backend_cells_.pending_requests.Set(stats.pending_requests);
+  backend_cells_.leases.Set(stats.leases);
+  backend_cells_.spare_leases.Set(stats.spare_leases);
   backend_cells_.busy_micros.Set(static_cast<uint64_t>(loop_.busy_micros()));
   backend_cells_.passes.Set(loop_.passes());
 }

@@ -45,6 +45,8 @@ struct BackendCells {
   execution::SingleWriterCell open_connections;
   execution::SingleWriterCell queued_bytes;
   execution::SingleWriterCell pending_requests;
+  execution::SingleWriterCell leases;
+  execution::SingleWriterCell spare_leases;
   execution::SingleWriterCell busy_micros;  // of the event loop
   execution::SingleWriterCell passes;
 };

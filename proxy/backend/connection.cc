@@ -382,7 +382,7 @@ void Connection::BeginLease(LeaseOwner* owner) {
 
 void Connection::EndLease(bool spare) {
   owner_ = nullptr;
-  tell_owner_ = false;
+  tell_owner_ = report_scheduled_ = false;
   DropFailures();
   pool_.EndLease(this, spare && state_ == State::kReady && pending_.empty() && held_.empty());
 }

@@ -13,7 +13,7 @@ namespace {
 constexpr int kMinTickMillis = 5;
 constexpr int kMaxTickMillis = 1000;
 // Returned leases that are kept for others, of all nodes together.
-constexpr size_t kMaxSpares = 64;
+constexpr size_t kMaxSpares = 256;
 // Of calls that answer the end of the pool with another Send.
 constexpr int kShutdownRounds = 16;
 
@@ -111,13 +111,13 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     const auto found = leased.find(connection);
     std::unique_ptr<Connection> owned = std::move(found->second);
     leased.erase(found);
+    // It may be in the middle of telling its owner something.
+    std::erase(failed, connection);
+    std::replace(batch.begin(), batch.end(), connection, static_cast<Connection*>(nullptr));
     if (spare && spares.size() < kMaxSpares) {
       spares.push_back(std::move(owned));
       return;
     }
-    // It may be in the middle of telling its owner something.
-    std::erase(failed, connection);
-    std::replace(batch.begin(), batch.end(), connection, static_cast<Connection*>(nullptr));
     ended.push_back(std::move(owned));
     if (ended.size() > 1 || shutting_down) return;
     loop.AtEndOfPass([weak = weak_from_this()] {

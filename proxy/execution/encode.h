@@ -15,4 +15,7 @@ void AppendBulk(std::string_view bytes, std::string* out);
 // Appends all of a request.
 void AppendRequest(std::span<const std::string_view> arguments, std::string* out);
 
+// `request`, a RESP array of bulk strings, with another argument in the place of the one at `index`.
+std::string WithArgument(std::string_view request, int index, std::string_view argument);
+
 }  // namespace keyway::proxy::execution

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/execution/blocking.h"
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/random_key.h"
 #include "proxy/execution/scan.h"
@@ -81,6 +82,9 @@ Operation* Executor::Create(const Request& request) {
     case routing::Plan::Kind::kSplit:
     case routing::Plan::Kind::kAllShards:
       operation = fan_outs_.Take();
+      break;
+    case routing::Plan::Kind::kBlocking:
+      operation = new BlockingOperation;
       break;
     case routing::Plan::Kind::kSpecial:
       operation = FindSpecial(*request.command)->make();

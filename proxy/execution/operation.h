@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,11 +59,12 @@ class Operation : private ListLink<DeadlineTag> {
 
   Outcome outcome() const { return outcome_; }
 
-  // CLIENT UNBLOCK: ends a wait as if its time had passed, or (`error`) with -UNBLOCKED. False when it
-  // does not wait. The reply may be delivered inside.
-  virtual bool Unblock(bool error) {
+  // CLIENT UNBLOCK: ends a wait as if its time had passed, or (`error`) with -UNBLOCKED. `answer` is
+  // called once, now or later, with whether that is how it ended: not when it does not wait, or was
+  // just being served. The reply may be delivered inside.
+  virtual void Unblock(bool error, std::function<void(bool unblocked)> answer) {
     (void)error;
-    return false;
+    answer(false);
   }
   // Whether the client is not to be served any further before the reply is there, as Redis blocks it.
   // Known once it has begun.

@@ -30,6 +30,7 @@ ShardAccess::~ShardAccess() {
 void ShardAccess::SetMap(topology::SlotMapPtr map) {
   map_ = std::move(map);
   WakeAll();
+  map_watchers_.ForEach([](MapWatcher& watcher) { watcher.OnNewMap(); });
 }
 
 void ShardAccess::RequestRefresh() {

@@ -35,6 +35,20 @@ struct AccessOptions {
   std::string startup_nodes;  // for the error while there is no map
 };
 
+struct MapWatcherTag {};
+
+// Is told of every new map, until it is destroyed.
+class MapWatcher : private ListLink<MapWatcherTag> {
+ public:
+  virtual ~MapWatcher() = default;
+  // May send, and destroy nobody that watches.
+  virtual void OnNewMap() = 0;
+
+ private:
+  template <typename T, typename Tag>
+  friend class IntrusiveList;
+};
+
 class ShardAccess {
  public:
   // `request_refresh` asks for a newer map; it may be called often. All references must outlive it.
@@ -45,6 +59,7 @@ class ShardAccess {
   // nullptr until the first map arrives.
   const topology::SlotMap* map() const { return map_.get(); }
   void SetMap(topology::SlotMapPtr map);
+  void Watch(MapWatcher& watcher) { map_watchers_.PushBack(watcher); }
 
   const AccessOptions& options() const { return options_; }
   backend::Pool& pool() { return pool_; }
@@ -66,6 +81,7 @@ class ShardAccess {
   std::function<void()> request_refresh_;
   Statistics& statistics_;
   topology::SlotMapPtr map_;
+  IntrusiveList<MapWatcher, MapWatcherTag> map_watchers_;
   IntrusiveList<ShardRequest, WaitingTag> waiting_;
   size_t waiting_count_ = 0;
   size_t waiting_bytes_ = 0;

@@ -18,6 +18,8 @@ struct Plan {
     kAllShards,  // the request as it is, to every primary
     kLocal,      // the proxy answers by itself
     kSpecial,    // an executor of its own
+    kBlocking,   // as kOneSlot, but it may wait there for as long as it wishes
+    kFirstReady, // takes from the first of `keys`, of several slots, that has something; may wait
     kRefused,    // `error` is the answer, without the '-'
   };
   struct Key {
@@ -30,10 +32,14 @@ struct Plan {
   // before it starts.
   bool pinned = false;
   Slot slot = 0;
-  // kSplit: every key, grouped by slot; within a slot in the order of the request.
+  // kSplit: every key, grouped by slot; within a slot in the order of the request. kFirstReady: every
+  // key in the order of the request.
   std::vector<Key> keys;
   // kSplit: arguments that go with a key, itself included (MGET 1, MSET 2).
   int key_step = 0;
+  // kBlocking, kFirstReady: which of the arguments says for how long it waits; 0: none does.
+  int timeout = 0;
+  bool timeout_in_millis = false;  // else in seconds, with a fraction
   std::string error;
 
   // The first `run` of equal slots of `keys`, which is not empty.

@@ -14,6 +14,7 @@ using command::Spec;
 using Arguments = std::span<const std::string_view>;
 
 constexpr std::string_view kBlockOption = "BLOCK";
+constexpr std::string_view kTimeoutName = "timeout";
 
 bool EqualsIgnoreCase(std::string_view text, std::string_view upper) {
   return std::equal(text.begin(), text.end(), upper.begin(), upper.end(), [](char a, char b) {
@@ -50,22 +51,30 @@ bool HasToken(const Spec& row, std::string_view token) {
 
 }  // namespace
 
-bool UsesOption(const Spec& row, Arguments arguments, std::string_view token) {
+int FindOption(const Spec& row, Arguments arguments, std::string_view token) {
   for (size_t i = 1; i < arguments.size();) {
     const command::Argument* option = FindToken(row.arguments, arguments[i]);
     // The shard says what is wrong with a word that is no option.
-    if (option == nullptr) return false;
-    if (option->token == token) return true;
+    if (option == nullptr) return 0;
+    if (option->token == token) return static_cast<int>(i);
     // Keys come last; what stands behind them are no options.
     const auto& values = option->arguments;
     if (std::any_of(values.begin(), values.end(), [](const command::Argument& value) {
           return value.type == command::Argument::Type::kKey;
         })) {
-      return false;
+      return 0;
     }
     i += 1 + ValueCount(*option);
   }
-  return false;
+  return 0;
+}
+
+bool TakesFirstReady(const Spec& row) {
+  return row.is(command::kBlocking) && !HasToken(row, kBlockOption) &&
+         std::any_of(row.arguments.begin(), row.arguments.end(), [](const command::Argument& part) {
+           return part.type == command::Argument::Type::kKey &&
+                  (part.flags & command::Argument::kMultiple) != 0;
+         });
 }
 
 Router::Router() {
@@ -91,7 +100,8 @@ Router::Row Router::Classify(const Command& command) {
       break;
   }
   Row entry;
-  entry.may_block = row.is(command::kBlocking);
+  entry.blocking = ClassifyBlocking(row);
+  entry.first_ready = TakesFirstReady(row);
   switch (row.request_policy) {
     case RequestPolicy::kAllShards:
     case RequestPolicy::kAllNodes:
@@ -124,13 +134,28 @@ Router::Row Router::Classify(const Command& command) {
   return entry;
 }
 
+Router::Blocking Router::ClassifyBlocking(const Spec& row) {
+  if (!row.is(command::kBlocking)) return Blocking::kNever;
+  if (HasToken(row, kBlockOption)) return Blocking::kWithOption;
+  return row.arguments.front().name == kTimeoutName ? Blocking::kTimeoutFirst
+                                                    : Blocking::kTimeoutLast;
+}
+
 void Router::Route(const Command& command, Arguments arguments, Plan* plan) {
   const Row& row = rows_[command.id];
   plan->pinned = false;
-  if (row.may_block && UsesOption(*command.spec, arguments, kBlockOption)) {
-    plan->kind = Plan::Kind::kRefused;
-    plan->error = BlockingOptionText(command);
-    return;
+  switch (row.blocking) {
+    case Blocking::kNever:
+      break;
+    case Blocking::kWithOption:
+      if (const int option = FindOption(*command.spec, arguments, kBlockOption); option != 0) {
+        return RouteBlocking(command, arguments, option + 1, plan);
+      }
+      break;
+    case Blocking::kTimeoutFirst:
+      return RouteBlocking(command, arguments, 1, plan);
+    case Blocking::kTimeoutLast:
+      return RouteBlocking(command, arguments, static_cast<int>(arguments.size()) - 1, plan);
   }
   switch (row.shape) {
     case Shape::kFixedKey:
@@ -181,6 +206,29 @@ void Router::RouteByKeys(const Command& command, Arguments arguments, Plan* plan
   plan->slot = slot;
 }
 
+void Router::RouteBlocking(const Command& command, Arguments arguments, int timeout, Plan* plan) {
+  const Row& row = rows_[command.id];
+  plan->pinned = true;
+  plan->timeout = timeout < static_cast<int>(arguments.size()) ? timeout : 0;
+  plan->timeout_in_millis = row.blocking == Blocking::kWithOption;
+  plan->kind = Plan::Kind::kBlocking;
+  plan->slot = 0;
+  plan->keys.clear();
+  // What makes no sense is the shard's to answer, but not on a connection that others use: it may be
+  // the proxy that does not understand.
+  if (!command::FindSlotKeys(command, arguments, &positions_).ok()) return;
+  for (const command::KeyPosition& position : positions_) {
+    const Slot slot = KeySlot(arguments[position.index]);
+    if (!plan->keys.empty() && plan->keys[0].slot != slot) plan->kind = Plan::Kind::kFirstReady;
+    plan->keys.push_back({slot, position.index});
+  }
+  if (!plan->keys.empty()) plan->slot = plan->keys[0].slot;
+  if (plan->kind == Plan::Kind::kFirstReady && !row.first_ready) {
+    plan->kind = Plan::Kind::kRefused;
+    plan->error = kCrossSlot;
+  }
+}
+
 void Router::Split(const Command& command, Arguments arguments, Plan* plan) {
   if (!command::FindSlotKeys(command, arguments, &positions_).ok() || positions_.empty()) {
     plan->kind = Plan::Kind::kAnyShard;
@@ -223,9 +271,7 @@ std::string RefusalText(const Command& command) {
   // In standalone Redis these exist only to say so.
   if (group == "cluster") return "ERR This instance has cluster support disabled";
   std::string_view why = "it concerns a single server, and a proxy stands for a whole cluster";
-  if (row.is(command::kBlocking)) {
-    why = "a blocking command needs a connection of its own to a shard";
-  } else if (group == "transactions") {
+  if (group == "transactions") {
     why = "a transaction needs a connection of its own to a shard";
   } else if (group == "pubsub") {
     why = "subscriptions are not gathered from the shards";
@@ -233,11 +279,6 @@ std::string RefusalText(const Command& command) {
     why = "it administers a single server, ask the shards themselves";
   }
   return "ERR keyway-proxy does not support '" + command.full_name + "' yet: " + std::string(why);
-}
-
-std::string BlockingOptionText(const Command& command) {
-  return "ERR keyway-proxy does not support the BLOCK option of '" + command.full_name +
-         "' yet: a blocking command needs a connection of its own to a shard";
 }
 
 Status Validate(const std::function<bool(const Command&)>& has_local,
@@ -290,8 +331,10 @@ Status Validate(const std::function<bool(const Command&)>& has_local,
     if (row.is(command::kPubsub) && row.is(command::kNoscript)) {
       return bad("subscribes its connection, but is routed to shards");
     }
-    if (row.is(command::kBlocking) && !HasToken(row, kBlockOption)) {
-      return bad("may block a shared connection, and has no BLOCK option to refuse");
+    if (row.is(command::kBlocking) && !HasToken(row, kBlockOption) &&
+        (row.arguments.empty() || (row.arguments.front().name != kTimeoutName &&
+                                   row.arguments.back().name != kTimeoutName))) {
+      return bad("blocks, but does not say where its time-out stands");
     }
   }
   return {};

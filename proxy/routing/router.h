@@ -42,13 +42,19 @@ class Router {
     kSpecial,
     kRefused,
   };
+  // Whether it may wait at the shard, and where its time-out stands.
+  enum class Blocking : uint8_t { kNever, kWithOption, kTimeoutFirst, kTimeoutLast };
   struct Row {
     Shape shape = Shape::kRefused;
     uint8_t fixed_key = 0;
-    bool may_block = false;  // an option makes it block
+    Blocking blocking = Blocking::kNever;
+    bool first_ready = false;  // takes from the first of several keys
   };
 
   static Row Classify(const command::Command& command);
+  static Blocking ClassifyBlocking(const command::Spec& row);
+  void RouteBlocking(const command::Command& command, std::span<const std::string_view> arguments,
+                     int timeout, Plan* plan);
   void RouteByKeys(const command::Command& command, std::span<const std::string_view> arguments,
                    Plan* plan);
   void Split(const command::Command& command, std::span<const std::string_view> arguments,
@@ -61,16 +67,16 @@ class Router {
   std::vector<command::KeyPosition> positions_;
 };
 
-// Whether `arguments` use the option `token` (upper case), read by the row's argument tree.
-bool UsesOption(const command::Spec& row, std::span<const std::string_view> arguments,
-                std::string_view token);
+// Where `arguments` use the option `token` (upper case), read by the row's argument tree; 0: nowhere.
+int FindOption(const command::Spec& row, std::span<const std::string_view> arguments,
+               std::string_view token);
+
+// Whether a command takes from the first of its keys that has something, or waits.
+bool TakesFirstReady(const command::Spec& row);
 
 // Why the proxy refuses a command whose route is kRefused, for the error that the client sees:
 // "ERR keyway-proxy does not support 'multi' yet: ...".
 std::string RefusalText(const command::Command& command);
-
-// The same for the option of a command that is otherwise supported.
-std::string BlockingOptionText(const command::Command& command);
 
 // Checks that the proxy can do what every row of the table asks of it. `has_local` and
 // `has_special` tell whether a handler and an executor exist for a row. The error names the row.

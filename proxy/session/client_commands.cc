@@ -251,7 +251,8 @@ void Caching(LocalCall& call) {
 
 void Unblock(LocalCall& call) {
   if (call.arguments.size() > 4) {
-    return call.Error("ERR wrong number of arguments for 'client|unblock' command");
+    return call.Error(
+        "ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.");
   }
   if (call.arguments.size() == 4 && !EqualsIgnoreCase(call.arguments[3], "timeout") &&
       !EqualsIgnoreCase(call.arguments[3], "error")) {
@@ -259,8 +260,24 @@ void Unblock(LocalCall& call) {
   }
   int64_t id = 0;
   if (!ParseInteger(call.arguments[2], &id)) return call.Error(kNotAnInteger);
-  // No command of the proxy blocks.
-  call.reply.Integer(0);
+  const bool error = call.arguments.size() == 4 && EqualsIgnoreCase(call.arguments[3], "error");
+  const auto question = [id, error](SessionList& sessions, ClientDirectory::Reply reply) {
+    Session* meant = nullptr;
+    sessions.ForEach([&meant, id](Session& session) {
+      if (session.client().id == static_cast<uint64_t>(id)) meant = &session;
+    });
+    if (meant == nullptr) return reply(false);
+    meant->Unblock(error, std::move(reply));
+  };
+  SessionContext& context = call.session.context();
+  call.Defer(new DeferredOperation(
+      [&context, question](const std::shared_ptr<DeferredOperation::Ticket>& ticket) {
+        context.directory.AskWhether(context.loop, question, [ticket](bool unblocked) {
+          OutputBuffer buffer;
+          resp::ReplyWriter(buffer).Integer(unblocked ? 1 : 0);
+          ticket->Answer(std::move(buffer));
+        });
+      }));
 }
 
 void Pause(LocalCall& call) {

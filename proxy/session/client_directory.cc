@@ -36,4 +36,26 @@ void ClientDirectory::AskAll(net::EventLoop& asker,
   }
 }
 
+void ClientDirectory::AskWhether(net::EventLoop& asker,
+                                 const std::function<void(SessionList&, Reply)>& question,
+                                 std::function<void(bool any)> answer) {
+  // Touched on the asker's thread only.
+  struct Gathering {
+    bool any;
+    size_t outstanding;
+    std::function<void(bool)> answer;
+  };
+  auto gathering = std::make_shared<Gathering>(Gathering{false, workers_.size(), std::move(answer)});
+  for (const Worker& worker : workers_) {
+    worker.loop->Post([sessions = worker.sessions, question, gathering, &asker] {
+      question(*sessions, [gathering, &asker](bool yes) {
+        asker.Post([gathering, yes] {
+          gathering->any = gathering->any || yes;
+          if (--gathering->outstanding == 0) gathering->answer(gathering->any);
+        });
+      });
+    });
+  }
+}
+
 }  // namespace keyway::proxy::session

@@ -51,6 +51,12 @@ class ClientDirectory {
   void AskAll(net::EventLoop& asker, const std::function<void(SessionList&, Census*)>& question,
               std::function<void(Census)> answer);
 
+  // The same for a question that takes time: `question` gets a function that it, or whoever it leaves
+  // it to, calls once on that worker's thread. `answer` gets whether any said yes.
+  using Reply = std::function<void(bool yes)>;
+  void AskWhether(net::EventLoop& asker, const std::function<void(SessionList&, Reply)>& question,
+                  std::function<void(bool any)> answer);
+
  private:
   const int64_t max_clients_;
   std::vector<Worker> workers_;

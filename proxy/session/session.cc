@@ -334,8 +334,9 @@ void Session::OnHeldUp(execution::Operation&) {
   UpdateReading();
 }
 
-bool Session::Unblock(bool error) {
-  return blocked_ != nullptr && blocked_->Unblock(error);
+void Session::Unblock(bool error, std::function<void(bool)> done) {
+  if (blocked_ == nullptr) return done(false);
+  blocked_->Unblock(error, std::move(done));
 }
 
 void Session::Push(std::string_view message) {
@@ -451,7 +452,9 @@ std::string Session::Describe() const {
   line += " fd=" + std::to_string(stream_->fd()) + " name=" + client_.name;
   line += number("age", (context_.loop.NowMicros() - created_micros_) / 1'000'000);
   line += number("idle", idle_seconds());
-  line += std::string(" flags=") + (client_.no_evict ? "e" : "N");
+  std::string flags = blocked_ != nullptr ? "b" : "";
+  if (client_.no_evict) flags += "e";
+  line += " flags=" + (flags.empty() ? "N" : flags);
   line += number("db", client_.database) + " sub=0 psub=0 ssub=0 multi=-1";
   line += number("qbuf", query) + number("qbuf-free", query_memory - std::min(query, query_memory));
   line += number("argv-mem", queue_.request_bytes()) + " multi-mem=0 rbs=0 rbp=0";

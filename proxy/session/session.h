@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -99,8 +100,8 @@ class Session final : public net::StreamHandler,
   // Whether `password` is right for the user "default". Authenticates the client if so.
   bool Authenticate(std::string_view user, std::string_view password);
   void Deauthenticate();
-  // CLIENT UNBLOCK of this client. False when it does not wait.
-  bool Unblock(bool error);
+  // CLIENT UNBLOCK of this client: as Operation::Unblock.
+  void Unblock(bool error, std::function<void(bool unblocked)> done);
   // Appends `message`, which no request asked for (a message of a channel, an invalidation), behind the
   // replies that are written by now.
   void Push(std::string_view message);

@@ -35,7 +35,11 @@ void SessionList::ForEach(const std::function<void(Session&)>& visit) {
 }
 
 void SessionList::FinishAll() {
-  sessions_.ForEach([](Session& session) { session.Finish(); });
+  sessions_.ForEach([](Session& session) {
+    session.Finish();
+    // As by a failover: whoever waits is told, and nothing that was taken for him gets lost.
+    session.Unblock(true, [](bool) {});
+  });
 }
 
 void SessionList::Remove(Session& session) {

@@ -442,7 +442,6 @@ constexpr Spec kRows[] = {
      .acl = kAclWrite | kAclSortedset | kAclSlow | kAclBlocking,
      .key_specs = kCountedKeys<kKeyRW | kKeyAccess | kKeyDelete, 2>,
      .key_rule = KeyRule::kNumkeys,
-     .route = Route::kRefused,
      .group = "sorted-set",
      .summary =
          "Remove and return members with scores in a sorted set or block until one is available",
@@ -455,7 +454,6 @@ constexpr Spec kRows[] = {
      .flags = kWrite | kNoscript | kBlocking | kFast,
      .acl = kAclWrite | kAclSortedset | kAclFast | kAclBlocking,
      .key_specs = kKeys<kKeyRW | kKeyAccess | kKeyDelete, 1, -2>,
-     .route = Route::kRefused,
      .group = "sorted-set",
      .summary = "Remove and return the member with the highest score from one or more sorted sets, "
                 "or block until one is available",
@@ -468,7 +466,6 @@ constexpr Spec kRows[] = {
      .flags = kWrite | kNoscript | kBlocking | kFast,
      .acl = kAclWrite | kAclSortedset | kAclFast | kAclBlocking,
      .key_specs = kKeys<kKeyRW | kKeyAccess | kKeyDelete, 1, -2>,
-     .route = Route::kRefused,
      .group = "sorted-set",
      .summary = "Remove and return the member with the lowest score from one or more sorted sets, "
                 "or block until one is available",

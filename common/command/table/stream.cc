@@ -541,7 +541,6 @@ constexpr Spec kRows[] = {
          "asking for the first 10 elements with COUNT), you can consider it O(1).",
      .history = kXrangeHistory,
      .arguments = kXrangeArguments},
-    // The proxy refuses the BLOCK option.
     {.name = "xread",
      .arity = -4,
      .flags = kReadonly | kBlocking | kMovableKeys,
@@ -556,7 +555,6 @@ constexpr Spec kRows[] = {
                    "the BLOCK option is used, XADD will pay O(M) time in order to serve the M "
                    "clients blocked on the stream getting new data.",
      .arguments = kXreadArguments},
-    // The proxy refuses the BLOCK option.
     {.name = "xreadgroup",
      .arity = -7,
      .flags = kWrite | kBlocking | kMovableKeys,

@@ -130,26 +130,57 @@ TEST(RouterTest, ADestinationAloneIsAKeyToo) {
   EXPECT_EQ(plan.slot, KeySlot("a"));
 }
 
-TEST(RouterTest, RefusesTheBlockOptionButNotTheWord) {
-  for (const char* line : {"XREAD BLOCK 0 STREAMS k 0", "XREAD COUNT 1 block 5 STREAMS k 0",
-                           "XREADGROUP GROUP g c BLOCK 5 STREAMS k >",
-                           "XREADGROUP GROUP g c COUNT 1 NOACK BLOCK 1 "
-                           "STREAMS k >"}) {
+TEST(RouterTest, WaitsByTheBlockOptionButNotByTheWord) {
+  const std::pair<const char*, int> lines[] = {
+      {"XREAD BLOCK 0 STREAMS k 0", 2},
+      {"XREAD COUNT 1 block 5 STREAMS k 0", 4},
+      {"XREADGROUP GROUP g c BLOCK 5 STREAMS k >", 5},
+      {"XREADGROUP GROUP g c COUNT 1 NOACK BLOCK 1 STREAMS k >", 8}};
+  for (const auto& [line, timeout] : lines) {
     const Plan plan = RouteLine(line);
-    EXPECT_EQ(plan.kind, Kind::kRefused) << line;
-    EXPECT_NE(plan.error.find("BLOCK option"), std::string::npos) << plan.error;
+    EXPECT_EQ(plan.kind, Kind::kBlocking) << line;
+    EXPECT_EQ(plan.slot, KeySlot("k")) << line;
+    EXPECT_TRUE(plan.pinned) << line;
+    EXPECT_TRUE(plan.timeout_in_millis) << line;
+    EXPECT_EQ(plan.timeout, timeout) << line;
   }
   for (const char* line : {"XREADGROUP GROUP BLOCK c STREAMS k >",
                            "XREADGROUP GROUP g BLOCK STREAMS k >", "XREAD STREAMS BLOCK 0"}) {
-    EXPECT_EQ(RouteLine(line).kind, Kind::kOneSlot) << line;
+    const Plan plan = RouteLine(line);
+    EXPECT_EQ(plan.kind, Kind::kOneSlot) << line;
+    EXPECT_FALSE(plan.pinned) << line;
   }
+}
+
+TEST(RouterTest, FindsTheTimeOutAndTheKeysOfWhatBlocks) {
+  Plan plan = RouteLine("BLPOP {k}1 {k}2 5");
+  EXPECT_EQ(plan.kind, Kind::kBlocking);
+  EXPECT_EQ(plan.slot, KeySlot("k"));
+  EXPECT_EQ(plan.timeout, 3);
+  EXPECT_FALSE(plan.timeout_in_millis);
+
+  plan = RouteLine("BLMPOP 1.5 3 a b a LEFT");
+  EXPECT_EQ(plan.kind, Kind::kFirstReady);
+  EXPECT_TRUE(plan.pinned);
+  EXPECT_EQ(plan.timeout, 1);
+  ASSERT_EQ(plan.keys.size(), 3u);
+  EXPECT_EQ(plan.keys[0].index, 3);
+  EXPECT_EQ(plan.keys[1].slot, KeySlot("b"));
+  EXPECT_EQ(plan.keys[2].slot, KeySlot("a"));
+
+  // What moves from one key to another does it in one slot.
+  EXPECT_EQ(RouteLine("BLMOVE a b LEFT LEFT 0").kind, Kind::kRefused);
+  EXPECT_EQ(RouteLine("BRPOPLPUSH a b 0").error, kCrossSlot);
+  EXPECT_EQ(RouteLine("XREAD BLOCK 0 STREAMS a b 0 0").error, kCrossSlot);
+  // Never on a connection that others use, whatever the arguments are.
+  EXPECT_EQ(RouteLine("BLMPOP 0 x a LEFT").kind, Kind::kBlocking);
+  EXPECT_EQ(RouteLine("XREAD BLOCK 1 STREAMS a b 0").kind, Kind::kBlocking);
 }
 
 TEST(RouterTest, SaysWhyACommandIsRefused) {
   EXPECT_EQ(RouteLine("MULTI").error,
             "ERR keyway-proxy does not support 'multi' yet: a transaction needs a connection of "
             "its own to a shard");
-  EXPECT_NE(RouteLine("BLPOP k 0").error.find("blocking"), std::string::npos);
   EXPECT_NE(RouteLine("SUBSCRIBE c").error.find("subscriptions"), std::string::npos);
   EXPECT_EQ(RouteLine("ASKING").error, "ERR This instance has cluster support disabled");
 }
@@ -188,6 +219,8 @@ TEST(RouterTest, EveryRowYieldsAPlan) {
           EXPECT_EQ(plan.kind, Kind::kAllShards);
         } else if (row.key_specs.empty()) {
           EXPECT_EQ(plan.kind, Kind::kAnyShard);
+        } else if (row.is(command::kBlocking) && plan.pinned) {
+          EXPECT_EQ(plan.kind, Kind::kBlocking);
         } else {
           // All keys are "1", or the arguments make no sense and are the shard's to refuse.
           EXPECT_TRUE(plan.kind == Kind::kOneSlot || plan.kind == Kind::kAnyShard);
