@@ -1,11 +1,12 @@
 // BullMQ on the Redis at host and port: every kind of job and every way to change a queue, each of them a script.
-// Usage: node bullmq_app.js HOST PORT PACKAGE, the package being a major version's: bullmq5 (where repeatable jobs have
+// Usage: node bullmq_app.js HOST PORT[,PORT] PACKAGE [PREFIX]: queues are at the first port, workers and events at the last one. The package is a major version's: bullmq5 (where repeatable jobs have
 // scripts of their own) or bullmq (which has relays).
 'use strict';
 const assert = require('assert');
 const { once } = require('events');
 
-const [host, port, name] = [process.argv[2], Number(process.argv[3]), process.argv[4]];
+const [host, ports, name, prefix] = [process.argv[2], process.argv[3].split(',').map(Number), process.argv[4], process.argv[5] ?? 'bull'];
+const port = ports[0];
 const { FlowProducer, Queue, QueueEvents, Relay, UnrecoverableError, WaitingChildrenError, Worker } = require(name);
 const IORedis = require('ioredis');
 const REPEATABLE = name === 'bullmq5';
@@ -13,17 +14,18 @@ const SECONDS = 1000;
 const WAIT = 60 * SECONDS;
 
 const connection = { host, port };
+const elsewhere = { host, port: ports[ports.length - 1] };
 const open = [];
 const opened = (object) => { open.push(object); return object; };
-const queueOf = (name) => opened(new Queue(name, { connection })).setMaxListeners(0);
+const queueOf = (name) => opened(new Queue(name, { connection, prefix })).setMaxListeners(0);
 async function eventsOf(name) {
   // All events from the first on, not only those that come after the first XREAD.
-  const events = opened(new QueueEvents(name, { connection, lastEventId: '0-0' })).setMaxListeners(0);
+  const events = opened(new QueueEvents(name, { connection: elsewhere, prefix, lastEventId: '0-0' })).setMaxListeners(0);
   await events.waitUntilReady();
   return events;
 }
 const workerOf = (name, processor, options = {}) =>
-  opened(new Worker(name, processor, { connection, drainDelay: 1, stalledInterval: 30 * SECONDS, ...options }));
+  opened(new Worker(name, processor, { connection: elsewhere, prefix, drainDelay: 1, stalledInterval: 30 * SECONDS, ...options }));
 
 async function until(condition, what) {
   const deadline = Date.now() + WAIT;
@@ -134,7 +136,7 @@ async function delayedAndPrioritized() {
 }
 
 async function flows() {
-  const flow = opened(new FlowProducer({ connection }));
+  const flow = opened(new FlowProducer({ connection, prefix }));
   const events = await eventsOf('parents');
   const child = (n, opts) => ({ name: `child ${n}`, queueName: 'children', data: { n }, opts });
   const worker = workerOf('children', async (job) => {
@@ -152,7 +154,7 @@ async function flows() {
   assert.deepStrictEqual([counts.processed, counts.unprocessed], [3, 0]);
   const { processed } = await tree.job.getDependencies();
   assert.strictEqual(Object.keys(processed).length, 3);
-  const back = await flow.getFlow({ id: tree.job.id, queueName: 'parents' });
+  const back = await flow.getFlow({ id: tree.job.id, queueName: 'parents', prefix });
   assert.strictEqual(back.children.length, 3);
 
   const tolerant = await flow.add({ name: 'tolerant', queueName: 'parents', data: {},
@@ -274,7 +276,7 @@ async function stalled() {
 
 async function byHand() {
   const queue = queueOf('hand');
-  const worker = opened(new Worker('hand', null, { connection, autorun: false }));
+  const worker = opened(new Worker('hand', null, { connection: elsewhere, prefix, autorun: false }));
   for (let n = 1; n <= 4; ++n) await queue.add('job', { n }, { removeOnComplete: { count: 1 } });
   const token = 'a token';
   const first = await worker.getNextJob(token);
@@ -318,7 +320,7 @@ async function growing() {
   assert.deepStrictEqual([dependencies.total, dependencies.items.length], [2, 2]);
   await grown.close();
 
-  const flow = opened(new FlowProducer({ connection }));
+  const flow = opened(new FlowProducer({ connection, prefix }));
   const tree = await flow.add({ name: 'grows', queueName: 'grows', data: { grown: true }, children: [{ name: 'leaves', queueName: 'grown', data: {} }] });
   assert.strictEqual(await tree.children[0].job.removeChildDependency(), true);
   assert.strictEqual(await tree.job.waitUntilFinished(events, WAIT), 0);
@@ -333,7 +335,7 @@ async function lockRenewal() {
   workerOf('long', async (job) => {
     let last = 0;
     await until(async () => {
-      const [before, now] = [last, await redis.pttl(`bull:long:${job.id}:lock`)];
+      const [before, now] = [last, await redis.pttl(`${prefix}:long:${job.id}:lock`)];
       last = now;
       return before > 0 && now > before;
     }, 'the lock to be renewed');
@@ -343,7 +345,7 @@ async function lockRenewal() {
 }
 
 async function relays() {
-  const [a, b] = [opened(new Relay({ connection })), opened(new Relay({ connection }))];
+  const [a, b] = [opened(new Relay({ connection, prefix })), opened(new Relay({ connection: elsewhere, prefix }))];
   const got = [];
   const subscription = await a.subscribe('orders.>', ({ topic, data }) => { got.push([topic, data]); });
   assert.ok(await b.publish('orders.new.eu', { n: 1 }, { retain: WAIT }));
@@ -375,7 +377,7 @@ async function removal() {
   await queue.addBulk(Array(1200).fill({ name: 'many', data: { text: 'x'.repeat(100) } }));
   await queue.obliterate({ force: true });
   const redis = opened(new IORedis(port, host));
-  assert.deepStrictEqual((await redis.keys('bull:gone:*')).filter((key) => key !== 'bull:gone:meta'), []);
+  assert.deepStrictEqual((await redis.keys(`${prefix}:gone:*`)).filter((key) => key !== `${prefix}:gone:meta`), []);
   assert.match(await redis.info('stats'), /unexpected_error_replies:0/);
 }
 

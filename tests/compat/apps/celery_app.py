@@ -1,5 +1,6 @@
 """Celery with the Redis at host and port as broker and result backend: results, groups, chords, retries, countdowns, a
-message whose consumer has died."""
+message whose consumer has died. Usage: celery_app.py HOST PORT[,PORT] [TAG]: tasks are sent at the first port, the worker is
+on the last one. With a tag, as {celery}, keys that Celery writes in one transaction have it as a prefix."""
 
 import os
 import pathlib
@@ -8,12 +9,15 @@ import subprocess
 import sys
 import time
 
-os.environ["KEYWAY_BROKER"] = f"redis://{sys.argv[1]}:{sys.argv[2]}/0"
+BROKERS = [f"redis://{sys.argv[1]}:{port}/0" for port in sys.argv[2].split(",")]
+os.environ["KEYWAY_BROKER"] = BROKERS[0]
+if len(sys.argv) > 3:
+    os.environ["KEYWAY_TAG"] = sys.argv[3]
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from celery import chain, chord, group  # noqa: E402
-from celery_tasks import VISIBILITY_TIMEOUT, add, app, fails, third_time_lucky, total  # noqa: E402
+from celery_tasks import TAG, VISIBILITY_TIMEOUT, add, app, fails, third_time_lucky, total  # noqa: E402
 
 WAIT = 60
 
@@ -44,21 +48,21 @@ def lose_a_message():
     assert os.waitpid(pid, 0)[1] == 0
     with app.connection_for_read() as broker:
         client = broker.default_channel.client
-        assert client.hlen("unacked") == 1 and client.llen("celery") == 0
-        [(_, taken)] = client.zrange("unacked_index", 0, -1, withscores=True)
+        assert client.hlen(TAG + "unacked") == 1 and client.llen("celery") == 0
+        [(_, taken)] = client.zrange(TAG + "unacked_index", 0, -1, withscores=True)
     time.sleep(max(0, taken + VISIBILITY_TIMEOUT - time.time()) + 0.01)
     return lost
 
 
 lost = lose_a_message()
 worker = subprocess.Popen([sys.executable, "-m", "celery", "-A", "celery_tasks", "worker", "--pool=solo", "--loglevel=WARNING"],
-                          cwd=HERE, env=dict(os.environ, C_FORCE_ROOT="1", PYTHONDONTWRITEBYTECODE="1"))
+                          cwd=HERE, env=dict(os.environ, KEYWAY_BROKER=BROKERS[-1], C_FORCE_ROOT="1", PYTHONDONTWRITEBYTECODE="1"))
 try:
     # The worker restores it under a lock whose release is a script.
     assert lost.get(timeout=WAIT) == 42
     run()
     with app.connection_for_read() as broker:
-        assert broker.default_channel.client.exists("unacked_mutex") == 0
+        assert broker.default_channel.client.exists(TAG + "unacked_mutex") == 0
 finally:
     worker.send_signal(signal.SIGTERM)
     try:

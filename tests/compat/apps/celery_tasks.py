@@ -1,14 +1,20 @@
-"""The tasks of celery_app.py; the broker is named in KEYWAY_BROKER."""
+"""The tasks of the Celery applications; the broker is named in KEYWAY_BROKER, a prefix of keys in KEYWAY_TAG.
+With KEYWAY_PLAIN_QUEUES a queue is a list and nothing else."""
 
 import os
 
 from celery import Celery
+from celery.backends.redis import RedisBackend
 
 VISIBILITY_TIMEOUT = 1  # seconds until a message that nobody has acknowledged may be given to another worker
 
 app = Celery("celery_tasks", broker=os.environ["KEYWAY_BROKER"], backend=os.environ["KEYWAY_BROKER"])
+TAG = os.environ.get("KEYWAY_TAG", "")
+RedisBackend.group_keyprefix = TAG + RedisBackend.group_keyprefix  # what chords count in
 app.conf.update(worker_hijack_root_logger=False, broker_connection_retry_on_startup=True,
-                broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT, "priority_steps": [0, 5, 9]})
+                broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT, "priority_steps": [0, 5, 9], "global_keyprefix": TAG})
+if "KEYWAY_PLAIN_QUEUES" in os.environ:
+    app.conf.broker_transport_options = {"ack_emulation": False, "priority_steps": [0]}
 
 
 @app.task

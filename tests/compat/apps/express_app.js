@@ -1,5 +1,5 @@
 // An express application whose sessions (connect-redis) and rate limits (rate-limit-redis) are in the Redis at host and
-// port. Usage: node express_app.js HOST PORT
+// port. Usage: node express_app.js HOST PORT[,PORT]: node-redis is at the first port, ioredis at the last one.
 'use strict';
 const assert = require('assert');
 const express = require('express');
@@ -10,12 +10,12 @@ const { RedisStore: SessionStore } = require('connect-redis');
 const { rateLimit } = require('express-rate-limit');
 const { RedisStore: LimitStore } = require('rate-limit-redis');
 
-const [host, port] = [process.argv[2], Number(process.argv[3])];
+const [host, ports] = [process.argv[2], process.argv[3].split(',').map(Number)];
 const LIMIT = 10;
 
 async function main() {
-  const client = createClient({ socket: { host, port } });
-  const redis = new Redis(port, host);
+  const client = createClient({ socket: { host, port: ports[0] } });
+  const redis = new Redis(ports[ports.length - 1], host);
   await client.connect();
   await client.flushAll();
 

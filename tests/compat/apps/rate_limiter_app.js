@@ -1,12 +1,12 @@
 // rate-limiter-flexible on the Redis at host and port, through ioredis and through node-redis in RESP2 and RESP3.
-// Usage: node rate_limiter_app.js HOST PORT
+// Usage: node rate_limiter_app.js HOST PORT[,PORT]: each of them in turn.
 'use strict';
 const assert = require('assert');
 const Redis = require('ioredis');
 const { createClient } = require('redis');
 const { BurstyRateLimiter, RateLimiterQueue, RateLimiterRedis, RateLimiterRes, RateLimiterUnion } = require('rate-limiter-flexible');
 
-const [host, port] = [process.argv[2], Number(process.argv[3])];
+const [host, ports] = [process.argv[2], process.argv[3].split(',').map(Number)];
 const DURATION = 600;
 
 async function refusal(promise) {
@@ -70,12 +70,12 @@ async function limiter(prefix, storeClient, useRedisPackage) {
 }
 
 async function main() {
-  const redis = new Redis(port, host);
+  const redis = new Redis(ports[0], host);
   await redis.flushall();
   await redis.script('FLUSH');
   await limiter('ioredis', redis, false);
   for (const RESP of [2, 3]) {
-    const client = createClient({ socket: { host, port }, RESP });
+    const client = createClient({ socket: { host, port: ports[RESP % ports.length] }, RESP });
     await client.connect();
     await limiter(`redis${RESP}`, client, true);
     await client.close();

@@ -1,13 +1,13 @@
 // Scripts and functions as ioredis and node-redis run them, on the Redis at host and port: EVALSHA with EVAL when the
 // server does not know the script, in pipelines and transactions, binary arguments, RESP2 and RESP3, functions.
-// Usage: node scripts_app.js HOST PORT
+// Keys of one script have one hash tag. Usage: node scripts_app.js HOST PORT[,PORT]: node-redis at the first one in RESP2, the others at the last one.
 'use strict';
 const assert = require('assert');
 const crypto = require('crypto');
 const Redis = require('ioredis');
 const { createClient, defineScript, RESP_TYPES } = require('redis');
 
-const [host, port] = [process.argv[2], Number(process.argv[3])];
+const [host, ports] = [process.argv[2], process.argv[3].split(',').map(Number)];
 const ECHO = 'return {KEYS[1], KEYS[2], ARGV[1], ARGV[2]}';
 const MOVE = `
 local value = redis.call('GET', KEYS[1])
@@ -27,7 +27,7 @@ redis.register_function{function_name = 'read', callback = function(keys) return
                         flags = {'no-writes'}, description = 'reads a counter'}
 `;
 
-async function ioredisScripts() {
+async function ioredisScripts(port) {
   const redis = new Redis({ host, port, scripts: {
     echo2: { lua: ECHO, numberOfKeys: 2 },
     first: { lua: 'return redis.call("GET", KEYS[1])', numberOfKeys: 1, readOnly: true },
@@ -35,44 +35,44 @@ async function ioredisScripts() {
   await redis.script('FLUSH');
   redis.defineCommand('move', { numberOfKeys: 2, lua: MOVE });
   redis.defineCommand('any', { lua: 'return {#KEYS, #ARGV}' });
-  assert.deepStrictEqual(await redis.echo2('k1', 'k2', 'a1', 'a2'), ['k1', 'k2', 'a1', 'a2']);
-  assert.deepStrictEqual(await redis.echo2('k1', 'k2', 'ä', ''), ['k1', 'k2', 'ä', '']);
+  assert.deepStrictEqual(await redis.echo2('{k}1', '{k}2', 'a1', 'a2'), ['{k}1', '{k}2', 'a1', 'a2']);
+  assert.deepStrictEqual(await redis.echo2('{k}1', '{k}2', 'ä', ''), ['{k}1', '{k}2', 'ä', '']);
   const binary = Buffer.from([0, 255, 13, 10, 42]);
-  assert.deepStrictEqual((await redis.echo2Buffer('k1', 'k2', binary, binary))[3], binary);
-  assert.deepStrictEqual(await redis.any(3, 'a', 'b', 'c', 'd'), [3, 1]);
-  await redis.set('from', 'v');
-  assert.strictEqual(await redis.first('from'), 'v');
-  assert.deepStrictEqual(await redis.move('from', 'to', 100), ['v', 100, 'MOVED', null, 3, [1, [2]]]);
-  await assert.rejects(redis.move('from', 'to', 100), /^ReplyError: EMPTY nothing to move$/);
-  await redis.lpush('list', 'x');
-  await assert.rejects(redis.move('list', 'to', 100), /^ReplyError: WRONGTYPE Operation against a key holding the wrong kind of value script: [0-9a-f]{40}, on @user_script:2\.$/);
+  assert.deepStrictEqual((await redis.echo2Buffer('{k}1', '{k}2', binary, binary))[3], binary);
+  assert.deepStrictEqual(await redis.any(3, '{k}a', '{k}b', '{k}c', 'd'), [3, 1]);
+  await redis.set('{k}from', 'v');
+  assert.strictEqual(await redis.first('{k}from'), 'v');
+  assert.deepStrictEqual(await redis.move('{k}from', '{k}to', 100), ['v', 100, 'MOVED', null, 3, [1, [2]]]);
+  await assert.rejects(redis.move('{k}from', '{k}to', 100), /^ReplyError: EMPTY nothing to move$/);
+  await redis.lpush('{k}list', '{k}x');
+  await assert.rejects(redis.move('{k}list', '{k}to', 100), /^ReplyError: WRONGTYPE Operation against a key holding the wrong kind of value script: [0-9a-f]{40}, on @user_script:2\.$/);
 
   // A pipeline asks which of its scripts the server knows; a server that forgets them meanwhile is asked again.
   for (const forget of [true, false]) {
     if (forget) await redis.script('FLUSH', 'SYNC');
-    await redis.set('from', 'piped');
-    const replies = await redis.pipeline().set('a', 1).move('from', 'to', 50).echo2('x', 'y', 1, 2).incr('a').move('none', 'to', 1).exec();
-    assert.deepStrictEqual(replies.slice(0, 4), [[null, 'OK'], [null, ['piped', 50, 'MOVED', null, 3, [1, [2]]]], [null, ['x', 'y', '1', '2']], [null, 2]]);
+    await redis.set('{k}from', 'piped');
+    const replies = await redis.pipeline().set('{k}a', 1).move('{k}from', '{k}to', 50).echo2('{k}x', '{k}y', 1, 2).incr('{k}a').move('{k}none', '{k}to', 1).exec();
+    assert.deepStrictEqual(replies.slice(0, 4), [[null, 'OK'], [null, ['piped', 50, 'MOVED', null, 3, [1, [2]]]], [null, ['{k}x', '{k}y', '1', '2']], [null, 2]]);
     assert.match(replies[4][0].message, /^EMPTY/);
   }
-  await redis.set('from', 'in a transaction');
-  const multi = await redis.multi().move('from', 'to', 10).get('to').exec();
+  await redis.set('{k}from', 'in a transaction');
+  const multi = await redis.multi().move('{k}from', '{k}to', 10).get('{k}to').exec();
   assert.deepStrictEqual([multi[0][1][0], multi[1][1]], ['in a transaction', 'in a transaction']);
-  const many = await Promise.all([...Array(200).keys()].map((n) => redis.echo2(`k${n}`, 'k', n, 'a')));
-  many.forEach((reply, n) => assert.deepStrictEqual(reply, [`k${n}`, 'k', String(n), 'a']));
+  const many = await Promise.all([...Array(200).keys()].map((n) => redis.echo2(`{${n}}a`, `{${n}}b`, n, 'c')));
+  many.forEach((reply, n) => assert.deepStrictEqual(reply, [`{${n}}a`, `{${n}}b`, String(n), 'c']));
 
   const sha = await redis.script('LOAD', ECHO);
   assert.strictEqual(sha, crypto.createHash('sha1').update(ECHO).digest('hex'));
   assert.deepStrictEqual(await redis.script('EXISTS', sha, '0'.repeat(40)), [1, 0]);
-  assert.deepStrictEqual(await redis.evalsha(sha, 2, 'a', 'b', 'c'), ['a', 'b', 'c']);
+  assert.deepStrictEqual(await redis.evalsha(sha, 2, '{k}a', '{k}b', 'c'), ['{k}a', '{k}b', 'c']);
   await assert.rejects(redis.evalsha('0'.repeat(40), 0), /^ReplyError: NOSCRIPT No matching script\. Please use EVAL\.$/);
-  assert.strictEqual(await redis.call('EVAL_RO', 'return redis.call("GET", KEYS[1])', 1, 'to'), 'in a transaction');
-  await assert.rejects(redis.call('EVAL_RO', 'return redis.call("DEL", KEYS[1])', 1, 'to'), /Write commands are not allowed from read-only scripts/);
+  assert.strictEqual(await redis.call('EVAL_RO', 'return redis.call("GET", KEYS[1])', 1, '{k}to'), 'in a transaction');
+  await assert.rejects(redis.call('EVAL_RO', 'return redis.call("DEL", KEYS[1])', 1, '{k}to'), /Write commands are not allowed from read-only scripts/);
   assert.strictEqual(await redis.eval('return cjson.encode({a = {1, 2, "x"}})', 0), '{"a":[1,2,"x"]}');
   await assert.rejects(redis.script('KILL'), /NOTBUSY/);
 
   const prefixed = new Redis({ host, port, keyPrefix: 'p:', scripts: { echo2: { lua: ECHO, numberOfKeys: 2 } } });
-  assert.deepStrictEqual(await prefixed.echo2('k1', 'k2', 'a1', 'a2'), ['p:k1', 'p:k2', 'a1', 'a2']);
+  assert.deepStrictEqual(await prefixed.echo2('{k}1', '{k}2', 'a1', 'a2'), ['p:{k}1', 'p:{k}2', 'a1', 'a2']);
 
   await redis.function('FLUSH');
   assert.strictEqual(await redis.function('LOAD', LIBRARY), 'app');
@@ -83,7 +83,7 @@ async function ioredisScripts() {
   redis.disconnect();
 }
 
-async function nodeRedisScripts(RESP) {
+async function nodeRedisScripts(port, RESP) {
   const script = (SCRIPT, NUMBER_OF_KEYS) => defineScript({
     SCRIPT, NUMBER_OF_KEYS, FIRST_KEY_INDEX: 1,
     parseCommand(parser, keys, ...words) { keys.forEach((key) => parser.pushKey(key)); parser.push(...words.map(String)); },
@@ -99,16 +99,16 @@ async function nodeRedisScripts(RESP) {
                                 functions: { app: { add: functionOf(1, false), read: functionOf(1, true) } } });
   await client.connect();
   await client.scriptFlush();
-  await client.set('from', 'v');
-  assert.deepStrictEqual(await client.move(['from', 'to'], 100), ['v', 100, 'MOVED', null, 3, [1, [2]]]);
-  await assert.rejects(client.move(['from', 'to'], 100), /EMPTY nothing to move/);
-  assert.deepStrictEqual(await Promise.all([1, 2, 3].map((n) => client.echo2(['a', 'b'], n, n))), [1, 2, 3].map((n) => ['a', 'b', `${n}`, `${n}`]));
+  await client.set('{k}from', 'v');
+  assert.deepStrictEqual(await client.move(['{k}from', '{k}to'], 100), ['v', 100, 'MOVED', null, 3, [1, [2]]]);
+  await assert.rejects(client.move(['{k}from', '{k}to'], 100), /EMPTY nothing to move/);
+  assert.deepStrictEqual(await Promise.all([1, 2, 3].map((n) => client.echo2(['{k}a', '{k}b'], n, n))), [1, 2, 3].map((n) => ['{k}a', '{k}b', `${n}`, `${n}`]));
   await client.scriptFlush();
-  await client.set('from', 'w');
-  const replies = await client.multi().move(['from', 'to'], 7).get('to').echo2(['a', 'b'], 1, 2).exec();
-  assert.deepStrictEqual([replies[0][0], replies[1], replies[2]], ['w', 'w', ['a', 'b', '1', '2']]);
-  assert.deepStrictEqual(await client.eval('return {KEYS[1], ARGV[1]}', { keys: ['k'], arguments: ['a'] }), ['k', 'a']);
-  assert.strictEqual(await client.evalRo('return redis.call("GET", KEYS[1])', { keys: ['to'] }), 'w');
+  await client.set('{k}from', 'w');
+  const replies = await client.multi().move(['{k}from', '{k}to'], 7).get('{k}to').echo2(['{k}a', '{k}b'], 1, 2).exec();
+  assert.deepStrictEqual([replies[0][0], replies[1], replies[2]], ['w', 'w', ['{k}a', '{k}b', '1', '2']]);
+  assert.deepStrictEqual(await client.eval('return {KEYS[1], ARGV[1]}', { keys: ['{k}'], arguments: ['{k}a'] }), ['{k}', '{k}a']);
+  assert.strictEqual(await client.evalRo('return redis.call("GET", KEYS[1])', { keys: ['{k}to'] }), 'w');
   const sha = await client.scriptLoad('return 1');
   assert.strictEqual(await client.evalSha(sha), 1);
   assert.deepStrictEqual((await client.scriptExists([sha, 'f'.repeat(40)])).map(Number), [1, 0]);
@@ -142,12 +142,12 @@ async function nodeRedisScripts(RESP) {
 }
 
 async function main() {
-  const redis = new Redis(port, host);
+  const redis = new Redis(ports[0], host);
   await redis.flushall();
   redis.disconnect();
-  await ioredisScripts();
-  await nodeRedisScripts(2);
-  await nodeRedisScripts(3);
+  await ioredisScripts(ports[ports.length - 1]);
+  await nodeRedisScripts(ports[0], 2);
+  await nodeRedisScripts(ports[ports.length - 1], 3);
   console.log('ok');
 }
 

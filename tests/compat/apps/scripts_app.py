@@ -1,5 +1,6 @@
 """Scripts and functions as redis-py runs them, on the Redis at host and port: registered scripts, alone and in
-pipelines, locks (sync and asyncio), functions."""
+pipelines, locks (sync and asyncio), functions. Usage: scripts_app.py HOST PORT[,PORT]: what one has loaded or locked at the
+first port is seen at the last one."""
 
 import asyncio
 import hashlib
@@ -10,8 +11,8 @@ import redis
 import redis.asyncio
 from redis.exceptions import LockError, LockNotOwnedError, NoScriptError, ResponseError
 
-HOST, PORT = sys.argv[1], int(sys.argv[2])
-connection = redis.Redis(HOST, PORT)
+HOST, PORTS = sys.argv[1], [int(port) for port in sys.argv[2].split(",")]
+connection, elsewhere = redis.Redis(HOST, PORTS[0]), redis.Redis(HOST, PORTS[-1])
 connection.flushall()
 connection.script_flush()
 
@@ -42,14 +43,14 @@ def scripts():
         pipeline.multi()
         multiply(["a"], [value], client=pipeline)
         assert pipeline.execute() == [9]
-    text = redis.Redis(HOST, PORT, decode_responses=True)
+    text = redis.Redis(HOST, PORTS[-1], decode_responses=True)
     assert text.eval("return {KEYS[1], ARGV[1], 'ä', 1, {ok = 'fine'}, false}", 1, "k", "ö") == ["k", "ö", "ä", 1, "fine", None]
     binary = bytes(range(256))
     assert connection.eval("return ARGV[1] .. ARGV[2]", 0, binary, b"") == binary
     body = "return #KEYS + #ARGV"
     sha = connection.script_load(body)
     assert sha == hashlib.sha1(body.encode()).hexdigest()
-    assert connection.evalsha(sha, 1, "k", "a", "b") == 3 and connection.evalsha_ro(sha, "0", "a") == 1
+    assert elsewhere.evalsha(sha, 1, "k", "a", "b") == 3 and elsewhere.evalsha_ro(sha, "0", "a") == 1
     raises(NoScriptError, "No matching script", connection.evalsha, "0" * 40, 0)
     raises(ResponseError, "Error compiling script (new function): user_script:1:", connection.eval, "return (", 0)
     raises(ResponseError, "Script attempted to access nonexistent global variable 'nothing' script: ", connection.eval, "return nothing", 0)
@@ -83,7 +84,7 @@ def scripts():
 def locks():
     lock = connection.lock("lock", timeout=30)
     assert lock.acquire(blocking=False) and lock.locked() and lock.owned()
-    other = connection.lock("lock", timeout=30)
+    other = elsewhere.lock("lock", timeout=30)
     assert not other.acquire(blocking=False) and not other.owned()
     assert lock.extend(30) and connection.pttl("lock") > 50000
     assert lock.extend(10, replace_ttl=True) and connection.pttl("lock") <= 10000
@@ -98,15 +99,15 @@ def locks():
 
     inside, entered = [], []
 
-    def enter():
+    def enter(client):
         for _ in range(5):
-            with connection.lock("section", timeout=30, sleep=0.001):
+            with client.lock("section", timeout=30, sleep=0.001):
                 inside.append(1)
                 assert len(inside) == 1
-                entered.append(connection.incr("entered"))
+                entered.append(client.incr("entered"))
                 inside.pop()
 
-    threads = [threading.Thread(target=enter) for _ in range(4)]
+    threads = [threading.Thread(target=enter, args=[client]) for client in (connection, elsewhere) * 2]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -115,12 +116,12 @@ def locks():
     # A lock that was held for too long: somebody else has it.
     short = connection.lock("short", timeout=0.05)
     assert short.acquire()
-    with connection.lock("short", timeout=30, blocking_timeout=30):
+    with elsewhere.lock("short", timeout=30, blocking_timeout=30):
         raises(LockNotOwnedError, "Cannot release a lock", short.release)
 
 
 async def asynchronous():
-    client = redis.asyncio.Redis(host=HOST, port=PORT)
+    client = redis.asyncio.Redis(host=HOST, port=PORTS[-1])
     script = client.register_script("return {KEYS[1], ARGV[1]}")
     assert await asyncio.gather(*(script([f"k{n}"], [n]) for n in range(20))) == [[b"k%d" % n, b"%d" % n] for n in range(20)]
     async with client.lock("async", timeout=30) as lock:
@@ -143,17 +144,17 @@ def functions():
     raises(ResponseError, "Library 'app' already exists", connection.function_load, library)
     assert connection.function_load(library, replace=True) == b"app"
     assert connection.fcall("put", 1, "hash", "a", 1, "b", 2) == 2
-    assert connection.fcall_ro("all", 1, "hash") == [b"a", b"1", b"b", b"2"]
+    assert elsewhere.fcall_ro("all", 1, "hash") == [b"a", b"1", b"b", b"2"]
     raises(ResponseError, "Can not execute a script with write flag using *_ro command", connection.fcall_ro, "put", 1, "hash", "c", 3)
     [listed] = connection.function_list("app*", withcode=True)
     assert listed[:4] == [b"library_name", b"app", b"engine", b"LUA"] and listed[-1] == library.encode(), listed
     dump = connection.function_dump()
     connection.function_delete("app")
-    raises(ResponseError, "Function not found", connection.fcall, "put", 1, "hash", "a", 1)
+    raises(ResponseError, "Function not found", elsewhere.fcall, "put", 1, "hash", "a", 1)
     assert connection.function_restore(dump) in (b"OK", True)
     raises(ResponseError, "already exists", connection.function_restore, dump)
     connection.function_restore(dump, "REPLACE")
-    assert connection.fcall("put", 1, "hash", "c", 3) == 3
+    assert elsewhere.fcall("put", 1, "hash", "c", 3) == 3
     assert connection.function_stats()[:2] == [b"running_script", None]
 
 

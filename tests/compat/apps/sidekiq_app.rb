@@ -1,6 +1,10 @@
 # Sidekiq on the Redis at host and port: a client, a worker process, results, jobs for later and jobs to be tried again,
 # which a script takes out of their sorted sets.
-ENV['REDIS_URL'] = "redis://#{ARGV[0]}:#{ARGV[1]}/0"
+# Usage: ruby sidekiq_app.rb HOST PORT[,PORT] [TAG]: jobs are made at the first port, the worker is on the last one. With a tag,
+# as {sidekiq}, all keys have that namespace: a worker tells of itself in one transaction on several keys.
+URLS = ARGV[1].split(',').map { |port| "redis://#{ARGV[0]}:#{port}/0" }
+ENV['REDIS_URL'] = URLS.first
+ENV['KEYWAY_TAG'] = ARGV[2]
 require_relative 'sidekiq_worker'
 require 'sidekiq/api'
 require 'timeout'
@@ -20,7 +24,7 @@ Sidekiq::Client.push_bulk('class' => Doubler, 'args' => ((JOBS - 10)...JOBS).map
 Fails.perform_async
 raise 'queue size' unless Sidekiq::Queue.new.size == JOBS + 1
 
-worker = spawn('sidekiq', '-c', '2', '-r', File.join(__dir__, 'sidekiq_worker.rb'), out: $stderr, err: $stderr)
+worker = spawn({ 'REDIS_URL' => URLS.last }, 'sidekiq', '-c', '2', '-r', File.join(__dir__, 'sidekiq_worker.rb'), out: $stderr, err: $stderr)
 begin
   wait_for('the jobs') { Sidekiq.redis { |redis| redis.llen('doubled') } == JOBS }
   wait_for('the failed job') { Sidekiq::RetrySet.new.size == 1 }

@@ -4,8 +4,9 @@
 const assert = require('assert');
 const Redis = require('ioredis');
 
-const [host, port] = [process.argv[2], Number(process.argv[3])];
-const connect = () => new Redis({ host, port });
+const [host, ports] = [process.argv[2], process.argv[3].split(',').map(Number)];
+let turn = 0;
+const connect = () => new Redis({ host, port: ports[turn++ % ports.length] });
 const ENTRIES = 200;
 
 async function consume(name, seen, enough, acknowledge) {

@@ -1,8 +1,9 @@
-"""A Redis Cluster of nodes of one class, made as an operator makes it."""
+"""A Redis Cluster of nodes of one class, made as an operator makes it, and proxies before one."""
 
 import subprocess
 
 from keyway_testing.running import wait_until
+from keyway_testing.servers import KeywayProxy
 
 
 def cluster_is_whole(nodes):
@@ -32,3 +33,20 @@ def start_cluster(test, node_class, primaries=3, **directives):
     redis_cli_cluster("create", *(f"127.0.0.1:{node.port}" for node in nodes), "--cluster-yes")
     wait_until(lambda: cluster_is_whole(nodes), timeout=30, what="the cluster to become whole")
     return nodes
+
+
+def start_proxied_cluster(test_class, node_class, primaries=3, proxies=1, directives=None, **flags):
+    """Starts such nodes and `proxies` proxies with `flags` before them, for all tests of `test_class` (from its setUpClass), which
+    ends them; returns nodes and proxies when every proxy knows a shard for every slot."""
+    def start(server):
+        test_class.addClassCleanup(server.cleanup)
+        return server.start()
+    directives = {"cluster_enabled": "yes", "cluster_node_timeout": 5000, **(directives or {})}
+    nodes = [start(node_class(**directives)) for _ in range(primaries)]
+    addresses = [f"127.0.0.1:{node.port}" for node in nodes]
+    redis_cli_cluster("create", *addresses, "--cluster-yes")
+    wait_until(lambda: cluster_is_whole(nodes), timeout=30, what="the cluster to become whole")
+    started = [start(KeywayProxy(**{"startup_nodes": ",".join(addresses), **flags})) for _ in range(proxies)]
+    for proxy in started:
+        wait_until(lambda: proxy.info("proxy").get("proxy_covered_slots") == "16384", what="the slot map")
+    return nodes, started
