@@ -1,5 +1,5 @@
 // reply     = attribute* value
-// value     = "+" text CRLF | "-" text CRLF | ":" integer CRLF | "," double CRLF | "(" integer CRLF
+// value     = "+" text CRLF | "-" text CRLF | ":" integer CRLF | "," double CRLF | "(" text CRLF
 //           | "#" ("t" | "f") CRLF | "_" CRLF | ("$" | "!" | "=") length CRLF bytes CRLF | "$-1"
 //           CRLF | ("*" | "~" | ">") count CRLF element* | "%" count CRLF (element element)* |
 //           "*-1" CRLF
@@ -7,7 +7,7 @@
 // attribute = "|" count CRLF (element element)*
 //
 // Everything is checked down to the digits: a reply that is passed on to a client must not be able
-// to put its connection out of step.
+// to put its connection out of step. A big number may be any text: a script gives what it likes.
 #include "common/resp/reply_parser.h"
 
 #include <algorithm>
@@ -39,11 +39,6 @@ std::string_view WithoutSign(std::string_view text) {
   return text.substr(!text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0);
 }
 
-bool IsBigNumber(std::string_view text) {
-  const std::string_view digits = WithoutSign(text);
-  return !digits.empty() && std::all_of(digits.begin(), digits.end(), IsDigit);
-}
-
 bool IsInteger(std::string_view text) {
   int64_t value = 0;
   if (text.starts_with('+')) text.remove_prefix(1);
@@ -64,13 +59,12 @@ const char* WrongScalar(char type, std::string_view text) {
   switch (type) {
     case '+':
     case '-':
+    case '(':
       return nullptr;
     case ':':
       return IsInteger(text) ? nullptr : "invalid integer";
     case ',':
       return IsDouble(text) ? nullptr : "invalid double";
-    case '(':
-      return IsBigNumber(text) ? nullptr : "invalid big number";
     case '#':
       return text == "t" || text == "f" ? nullptr : "invalid boolean";
     case '_':
@@ -198,7 +192,7 @@ ReplyParser::Step ReplyParser::OpenAggregate(char type, std::string_view digits)
     ++open_.back();
   }
   if (count == 0) return CloseLevels();
-  if (open_.size() >= kMaxDepth) return Fail("reply nested too deeply");
+  if (open_.size() >= max_depth_) return Fail("reply nested too deeply");
   open_.push_back(count);
   return Step::kElement;
 }

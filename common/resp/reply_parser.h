@@ -17,11 +17,15 @@ class ReplyParser {
   enum class Outcome : uint8_t { kNeedMore, kReply, kError };
 
   // What a peer may not exceed: levels of aggregates inside each other, bytes of a line, elements
-  // of an aggregate (keys and values of a map counted singly), bytes of a bulk string.
-  static constexpr size_t kMaxDepth = 128;
-  static constexpr size_t kMaxLineBytes = 64 * 1024;
+  // of an aggregate (keys and values of a map counted singly), bytes of a bulk string. Scripts give
+  // the deepest replies (Redis's own limit is some 8000 levels) and the longest lines.
+  static constexpr size_t kMaxDepth = 8192;
+  static constexpr size_t kMaxLineBytes = 32 * 1024 * 1024;
   static constexpr int64_t kMaxElements = INT32_MAX;
   static constexpr int64_t kMaxBulkBytes = 4ll * 1024 * 1024 * 1024;
+
+  // `max_depth`: at most kMaxDepth.
+  explicit ReplyParser(size_t max_depth = kMaxDepth) : max_depth_(max_depth) {}
 
   // `bytes`: everything received and not consumed, beginning where the last reply ended. A reply in
   // RESP3 includes the attribute (|) in front of it. After kNeedMore: the same bytes, which may
@@ -50,6 +54,7 @@ class ReplyParser {
   Step Fail(const char* reason);
   bool AtTop() const { return open_.empty() || (has_root_ && open_.size() == 1); }
 
+  size_t max_depth_;
   // How many elements are still to come on each open level. An attribute counts as one more element
   // of the level that it stands on.
   std::vector<int64_t> open_;
@@ -66,7 +71,9 @@ class ReplyParser {
 };
 
 // A reply as a tree, for the few places that look inside one (cluster topology, tests). Strings are
-// views into the parsed bytes.
+// views into the parsed bytes. Its depth is bounded by kMaxTreeDepth, as it is built and destroyed
+// by recursion.
+constexpr size_t kMaxTreeDepth = 128;
 struct ReplyValue {
   char type = 0;          // as ReplyParser::type(); '_' for every null, RESP2's included
   std::string_view text;  // + - $ ! ( , : and #: the bytes between the markers; =: without "txt:"

@@ -1,5 +1,5 @@
 // Builds the tree of a reply. ReplyParser has checked the bytes before, so nothing is checked twice
-// here, and the depth of recursion is bounded by ReplyParser::kMaxDepth.
+// here, and the depth of recursion is bounded by kMaxTreeDepth.
 #include <charconv>
 
 #include "common/resp/reply_parser.h"
@@ -99,7 +99,7 @@ const ReplyValue* ReplyValue::Find(std::string_view key) const {
 }
 
 Expected<ReplyValue> ParseReplyTree(std::string_view bytes) {
-  ReplyParser parser;
+  ReplyParser parser(kMaxTreeDepth);
   switch (parser.Next(bytes)) {
     case ReplyParser::Outcome::kNeedMore:
       return Error{"incomplete reply"};

@@ -25,6 +25,8 @@ from one_slot import KeysInOneSlot  # noqa: E402
 _CASES = _HERE / "cases"
 _ONLY_EXCLUDED = bool(os.environ.get("KEYWAY_EXCLUDED"))
 _DIRECTIVES = {"enable_debug_command": "yes"}
+# Its slot is of the first shard, where scripts without keys are executed, which then find the keys that they name in their code.
+_TAG = "b"
 # The nodes, by the name that KEYWAY_NODES takes. A shard's cluster may have several databases, Redis 7.0's cannot.
 _NODES = {
     "shards": (kt.KeywayShard, {"cluster_databases": 16}),
@@ -45,10 +47,10 @@ class ProxySide(cases_test.Side):
 
 
 class Runner(cases_test.Runner):
-    def __init__(self, reference, proxy, nodes, resp, tag):
+    def __init__(self, reference, proxy, nodes, resp):
         super().__init__(reference, proxy, resp)
         self.sides[1] = ProxySide(proxy, nodes, resp)
-        self.keys = KeysInOneSlot(reference.client(), tag)
+        self.keys = KeysInOneSlot(reference.client(), _TAG)
 
     def words_of(self, line):
         return self.keys.adapt(super().words_of(line))
@@ -85,7 +87,7 @@ class ProxyCasesTest(kt.TestCase):
         seeds = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
         proxy = self.start(kt.KeywayProxy(startup_nodes=seeds, threads=2))
         kt.wait_until(lambda: proxy.info("proxy").get("proxy_covered_slots") == "16384", what="the slot map")
-        runner = Runner(reference, proxy, nodes, resp, "t")
+        runner = Runner(reference, proxy, nodes, resp)
         differences = []
         for case in cases_test.read_cases(path):
             if case.skipped == resp or (reason_to_skip(path.stem, case, kind) is not None) != _ONLY_EXCLUDED:

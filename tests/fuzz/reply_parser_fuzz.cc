@@ -32,8 +32,9 @@ size_t Drain(ReplyParser* parser, std::string_view bytes, std::string* seen, boo
     }
     Check(parser->length() > 0 && parser->length() <= rest.size());
     const auto tree = ParseReplyTree(rest.substr(0, parser->length()));
-    Check(tree.ok());
-    Check(tree->type == parser->type() || tree->is_null());
+    // A tree may be less deep than a reply.
+    Check(tree.ok() || tree.error().message == "reply nested too deeply");
+    if (tree.ok()) Check(tree->type == parser->type() || tree->is_null());
     *seen += parser->type() + std::to_string(parser->length()) + " ";
     consumed += parser->length();
   }

@@ -88,9 +88,10 @@ class KeyPositions:
 
 
 class ProxyGenerator(Generator):
-    """`rows`: the value of redis-server's COMMAND. `spread`: keys in many slots, else all of them in one."""
+    """`rows`: the value of redis-server's COMMAND. `spread`: keys in many slots, else all of them in one, of the first shard: there,
+    scripts without keys are executed, which then find the keys that they name in their code."""
 
-    def __init__(self, seed, rows, databases=False, spread=False, families=None, tag="t"):
+    def __init__(self, seed, rows, databases=False, spread=False, families=None, tag="b"):
         super().__init__(seed, one_slot=not spread, databases=databases, families=families, tag=tag)
         self.positions, self.spread = KeyPositions(rows), spread
         self._transaction_slot = None

@@ -40,6 +40,13 @@ TEST(ReplyTreeTest, NullsAreOneType) {
   }
 }
 
+TEST(ReplyTreeTest, DepthIsBounded) {
+  std::string deep;
+  for (size_t i = 0; i < kMaxTreeDepth; ++i) deep += "*1\r\n";
+  EXPECT_TRUE(ParseReplyTree(deep + ":1\r\n").ok());
+  EXPECT_FALSE(ParseReplyTree("*1\r\n" + deep + ":1\r\n").ok());
+}
+
 TEST(ReplyTreeTest, Errors) {
   EXPECT_TRUE(ParseReplyTree("-ERR\r\n")->is_error());
   EXPECT_TRUE(ParseReplyTree("!3\r\nERR\r\n")->is_error());
