@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,9 @@ DEFINE_string(
     "such shards get an error at once.");
 DEFINE_string(client_output_buffer_limit, "1gb",
               "Bytes of replies that a client has not read at which it is closed.");
+DEFINE_string(client_output_buffer_limit_pubsub, "32mb 8mb 60",
+              "The same for subscribers, as in redis.conf: hard limit, soft limit, and the seconds for "
+              "which the soft one may be exceeded. 0: no limit.");
 DEFINE_string(client_query_buffer_limit, "1gb",
               "Bytes of one request that is not complete at which its client is closed.");
 DEFINE_string(backend_queue_limit, "1gb",
@@ -108,6 +112,27 @@ std::vector<std::string> SplitList(std::string_view text) {
     if (comma == std::string_view::npos) return items;
     text.remove_prefix(comma + 1);
   }
+}
+
+// "32mb 8mb 60"
+session::OutputLimit ReadOutputLimit(FlagCheck& check, std::string_view flag,
+                                     const std::string& text) {
+  std::istringstream words(text);
+  std::string hard;
+  std::string soft;
+  std::string rest;
+  session::OutputLimit limit;
+  words >> hard >> soft >> limit.seconds;
+  const auto hard_bytes = config::ParseMemory(hard);
+  const auto soft_bytes = config::ParseMemory(soft);
+  if (words.fail() || words >> rest || !hard_bytes || !soft_bytes || limit.seconds < 0) {
+    check.Wrong(flag, "must be a hard limit, a soft limit and seconds, such as '32mb 8mb 60', not '" +
+                          text + "'");
+    return limit;
+  }
+  limit.hard = *hard_bytes;
+  limit.soft = *soft_bytes;
+  return limit;
 }
 
 // A numeric address: nothing is resolved for listening.
@@ -206,6 +231,8 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
       check.Memory("max_pipeline_bytes", FLAGS_max_pipeline_bytes, 1);
   worker.session.output_limit_bytes =
       check.Memory("client_output_buffer_limit", FLAGS_client_output_buffer_limit, 64 * 1024);
+  worker.session.pubsub_output_limit = ReadOutputLimit(
+      check, "client_output_buffer_limit_pubsub", FLAGS_client_output_buffer_limit_pubsub);
   worker.session.idle_timeout_seconds = FLAGS_timeout;
 
   if (auto nodes = net::ParseEndpoints(FLAGS_startup_nodes); nodes.ok()) {

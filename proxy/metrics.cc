@@ -139,6 +139,26 @@ void AddBackends(Registry& registry, const Workers& workers) {
                        sum(&BackendCells::passes));
 }
 
+void AddPubsub(Registry& registry, const Workers& workers) {
+  const auto sum = [&workers](execution::SingleWriterCell pubsub::Statistics::*cell) {
+    return SumOf(workers, [cell](const Worker& w) { return (w.pubsub_statistics().*cell).Get(); });
+  };
+  registry.GaugeFrom("keyway_proxy_pubsub_topics",
+                     "Channels, patterns and shard channels that a thread is subscribed to.", {},
+                     sum(&pubsub::Statistics::topics));
+  registry.GaugeFrom("keyway_proxy_pubsub_subscriptions", "Subscriptions of clients.", {},
+                     sum(&pubsub::Statistics::subscriptions));
+  registry.GaugeFrom("keyway_proxy_pubsub_subscribers", "Clients with subscriptions.", {},
+                     sum(&pubsub::Statistics::subscribers));
+  registry.CounterFrom("keyway_proxy_pubsub_messages_total", "Messages received from shards.", {},
+                       sum(&pubsub::Statistics::messages));
+  registry.CounterFrom("keyway_proxy_pubsub_deliveries_total", "Messages written for clients.", {},
+                       sum(&pubsub::Statistics::deliveries));
+  registry.CounterFrom("keyway_proxy_pubsub_resubscriptions_total",
+                       "Subscriptions made again because their node was lost or their slot moved.",
+                       {}, sum(&pubsub::Statistics::resubscriptions));
+}
+
 void AddTopology(Registry& registry, const topology::Topology& topology) {
   const auto of_map = [&topology](auto read) {
     return [&topology, read] {
@@ -173,6 +193,7 @@ void AddMetrics(Registry& registry, const Workers& workers,
   AddRequests(registry, workers, latency);
   AddClients(registry, workers, directory);
   AddBackends(registry, workers);
+  AddPubsub(registry, workers);
   AddTopology(registry, topology);
 }
 

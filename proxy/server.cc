@@ -64,6 +64,7 @@ Status Server::Listen() {
                               .local_commands = local_commands_,
                               .identity = identity_,
                               .latency = latency_,
+                              .census = census_,
                               .request_refresh = [this] { topology_->RequestRefresh(); }};
   for (int i = 0; i < options_.threads; ++i) {
     auto worker = std::make_unique<Worker>(worker_options, shared);

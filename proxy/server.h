@@ -13,6 +13,7 @@
 #include "metrics/endpoint.h"
 #include "metrics/hot_counters.h"
 #include "metrics/registry.h"
+#include "proxy/pubsub/census.h"
 #include "proxy/session/client_directory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
@@ -54,6 +55,7 @@ class Server {
   const session::LocalCommands local_commands_;
   metrics::HotHistogram latency_;
   session::ClientDirectory directory_;
+  pubsub::Census census_;
   net::EventLoop control_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<topology::Topology> topology_;

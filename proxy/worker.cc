@@ -19,6 +19,7 @@ Worker::Worker(const WorkerOptions& options, const Shared& shared)
       statistics_(shared.latency),
       pool_(loop_, options_.backend),
       access_(loop_, pool_, options_.access, shared.request_refresh, statistics_),
+      hub_(access_, shared.census, pubsub_statistics_),
       executor_(access_, Random::FromEntropy()),
       late_writes_(loop_),
       context_{.loop = loop_,
@@ -29,13 +30,15 @@ Worker::Worker(const WorkerOptions& options, const Shared& shared)
                .late_writes = late_writes_,
                .statistics = session_statistics_,
                .identity = shared.identity,
-               .options = options_.session},
+               .options = options_.session,
+               .hub = &hub_},
       sessions_(context_),
       drain_timer_(loop_, [this] { ContinueDrain(); }) {
   shared.directory.Add({.loop = &loop_,
                         .sessions = &sessions_,
                         .session_statistics = &session_statistics_,
                         .statistics = &statistics_});
+  executor_.set_audience(&hub_);
   loop_.EveryPass([this] { PublishBackendStats(); });
 }
 
@@ -63,6 +66,7 @@ void Worker::SetMap(topology::SlotMapPtr map) {
   for (const topology::Shard& shard : map->shards()) primaries.push_back(shard.primary.endpoint);
   pool_.RetainOnly(primaries);
   access_.SetMap(std::move(map));
+  hub_.OnMap();
 }
 
 void Worker::Join() {

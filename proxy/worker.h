@@ -15,6 +15,9 @@
 #include "proxy/execution/executor.h"
 #include "proxy/execution/shard_access.h"
 #include "proxy/execution/statistics.h"
+#include "proxy/pubsub/census.h"
+#include "proxy/pubsub/hub.h"
+#include "proxy/pubsub/statistics.h"
 #include "proxy/session/client_directory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
@@ -59,6 +62,7 @@ class Worker {
     const session::LocalCommands& local_commands;
     const session::Identity& identity;
     metrics::HotHistogram& latency;
+    pubsub::Census& census;
     std::function<void()> request_refresh;  // from any thread
   };
 
@@ -83,6 +87,7 @@ class Worker {
   net::EventLoop& loop() { return loop_; }
   const execution::Statistics& statistics() const { return statistics_; }
   const session::SessionStatistics& session_statistics() const { return session_statistics_; }
+  const pubsub::Statistics& pubsub_statistics() const { return pubsub_statistics_; }
   const BackendCells& backend() const { return backend_cells_; }
 
  private:
@@ -94,9 +99,11 @@ class Worker {
   net::EventLoop loop_;
   execution::Statistics statistics_;
   session::SessionStatistics session_statistics_;
+  pubsub::Statistics pubsub_statistics_;
   BackendCells backend_cells_;
   backend::Pool pool_;
   execution::ShardAccess access_;
+  pubsub::Hub hub_;
   execution::Executor executor_;
   session::LateWrites late_writes_;
   session::SessionContext context_;

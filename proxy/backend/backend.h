@@ -71,6 +71,9 @@ struct SendOptions {
   bool readonly =
       false;  // the node is a replica: the connection is in READONLY mode (its own connection)
   int replies = 1;  // of the bytes sent: several requests that must not be torn apart (MULTI ... EXEC)
+  // The bytes end with a PING. How many replies come before its own is not known (SUBSCRIBE answers
+  // with pushes, or with an error): OnReply has each of them, pending() until the PONG.
+  bool fenced = false;
 };
 
 struct BackendOptions {

@@ -18,6 +18,7 @@ constexpr int kMaxBackOffDoublings = 16;
 constexpr std::string_view kReadonlyWords[] = {"READONLY"};
 constexpr std::string_view kAskingWords[] = {"ASKING"};
 constexpr std::string_view kPingWords[] = {"PING"};
+constexpr std::string_view kPong = "+PONG\r\n";
 
 // An error reply as one line, without its type and CRLF, for a detail.
 std::string ErrorText(std::string_view reply) {
@@ -177,7 +178,8 @@ void Connection::Write(const SendOptions& options, std::span<const std::string_v
     database_ = options.database;
   }
   if (options.asking) WriteOwn(Kind::kAsking, kAskingWords);
-  const uint64_t sequence = pending_.Push({call, appended_, Kind::kRequest, options.replies});
+  const uint64_t sequence = pending_.Push(
+      {call, appended_, Kind::kRequest, options.replies, options.fenced});
   if (call != nullptr) Mark(call, Place::kPending, sequence);
   OutputBuffer& out = stream_->output();
   for (const std::string_view part : parts) {
@@ -240,7 +242,7 @@ bool Connection::TakeReply(std::string_view reply, char type) {
                                    : name_ + " sent a reply that nobody asked for");
     return false;
   }
-  if (pending_.front().replies > 1) {
+  if (pending_.front().replies > 1 || (pending_.front().fenced && reply != kPong)) {
     --pending_.front().replies;
     if (Call* call = pending_.front().call; call != nullptr) call->OnReply(reply, type);
     return stream_ != nullptr;

@@ -104,6 +104,7 @@ class Connection final : public net::StreamHandler {
     uint64_t offset = 0;   // of its first byte in what this stream sends
     Kind kind = Kind::kRequest;
     int replies = 1;  // still to come
+    bool fenced = false;  // any number, up to a PONG
   };
   struct Held {
     Call* call = nullptr;

@@ -5,6 +5,7 @@
 
 #include "proxy/execution/blocking.h"
 #include "proxy/execution/error_text.h"
+#include "proxy/execution/publish.h"
 #include "proxy/execution/random_key.h"
 #include "proxy/execution/scan.h"
 
@@ -23,9 +24,20 @@ struct SpecialRow {
   MakeOperation make;
 };
 
+Operation* Ask(PubsubOperation::Question question) {
+  return new PubsubOperation(question);
+}
+
 constexpr SpecialRow kSpecials[] = {
+    {"publish", []() -> Operation* { return new PublishOperation; }},
+    {"pubsub|channels", [] { return Ask(PubsubOperation::Question::kNames); }},
+    {"pubsub|numpat", [] { return Ask(PubsubOperation::Question::kPatterns); }},
+    {"pubsub|numsub", [] { return Ask(PubsubOperation::Question::kSubscribers); }},
+    {"pubsub|shardchannels", [] { return Ask(PubsubOperation::Question::kNames); }},
+    {"pubsub|shardnumsub", [] { return Ask(PubsubOperation::Question::kShardSubscribers); }},
     {"randomkey", []() -> Operation* { return new RandomKeyOperation; }},
     {"scan", []() -> Operation* { return new ScanOperation; }},
+    {"spublish", []() -> Operation* { return new PublishOperation; }},
 };
 
 const SpecialRow* FindSpecial(const command::Command& command) {

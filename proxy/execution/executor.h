@@ -8,6 +8,7 @@
 
 #include "common/base/random.h"
 #include "common/net/event_loop.h"
+#include "proxy/execution/audience.h"
 #include "proxy/execution/fan_out.h"
 #include "proxy/execution/intrusive_list.h"
 #include "proxy/execution/operation.h"
@@ -41,6 +42,9 @@ class Executor {
   ShardAccess& access() { return access_; }
   Statistics& statistics() { return access_.statistics(); }
   Random& random() { return random_; }
+  // nullptr: nobody listens to channels. Outlives the executor.
+  Audience* audience() { return audience_; }
+  void set_audience(Audience* audience) { audience_ = audience; }
   int64_t now_micros() const { return access_.loop().NowMicros(); }
 
   // A slot of the shard that serves requests without keys of `client`.
@@ -57,6 +61,7 @@ class Executor {
 
   ShardAccess& access_;
   Random random_;
+  Audience* audience_ = nullptr;
   // In the order of their start, which is that of their deadlines: all have the same patience.
   IntrusiveList<Operation, DeadlineTag> running_;
   size_t running_count_ = 0;

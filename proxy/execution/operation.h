@@ -47,6 +47,7 @@ struct Request {
   int database = 0;
   uint64_t client =
       0;  // requests without a key of one client go to one shard, as long as it is there
+  bool subscriber = false;  // the client listens to channels
 };
 
 struct DeadlineTag {};

@@ -41,7 +41,7 @@ void Info(LocalCall& call) {
   call.reply.Verbatim("txt", call.session.Describe() + "\n");
 }
 
-// The types of clients that CLIENT LIST and KILL know. A proxy has normal ones only.
+// The types of clients that CLIENT LIST and KILL know. A proxy has normal ones and subscribers.
 bool KnownType(std::string_view type) {
   for (std::string_view known : {"normal", "master", "slave", "replica", "pubsub"}) {
     if (EqualsIgnoreCase(type, known)) return true;
@@ -67,12 +67,14 @@ void AskAllClients(LocalCall& call, Question question, AnswerFunction answer) {
 void List(LocalCall& call) {
   const auto arguments = call.arguments;
   std::optional<std::set<uint64_t>> ids;
+  std::optional<bool> subscribers;
   bool none = false;
   if (arguments.size() == 4 && EqualsIgnoreCase(arguments[2], "type")) {
     if (!KnownType(arguments[3])) {
       return call.Error("ERR Unknown client type '" + std::string(arguments[3]) + "'");
     }
-    none = !EqualsIgnoreCase(arguments[3], "normal");
+    subscribers = EqualsIgnoreCase(arguments[3], "pubsub");
+    none = !*subscribers && !EqualsIgnoreCase(arguments[3], "normal");
   } else if (arguments.size() > 3 && EqualsIgnoreCase(arguments[2], "id")) {
     ids.emplace();
     for (std::string_view text : arguments.subspan(3)) {
@@ -89,9 +91,10 @@ void List(LocalCall& call) {
   }
   AskAllClients(
       call,
-      [ids](SessionList& sessions, Census* census) {
+      [ids, subscribers](SessionList& sessions, Census* census) {
         sessions.ForEach([&](Session& session) {
           const uint64_t id = session.client().id;
+          if (subscribers && *subscribers != (session.subscriptions() != nullptr)) return;
           if (!ids || ids->contains(id)) census->lines.emplace_back(id, session.Describe());
         });
       },
@@ -108,6 +111,7 @@ struct KillFilter {
   std::optional<uint64_t> id;
   std::optional<std::string> address;
   std::optional<std::string> local_address;
+  std::optional<bool> subscribers;
   bool none = false;  // a type of client, or a user, that a proxy has not
   bool skip_me = true;
   uint64_t me = 0;
@@ -115,6 +119,7 @@ struct KillFilter {
   bool Matches(Session& session) const {
     const uint64_t session_id = session.client().id;
     if (none || (id && *id != session_id)) return false;
+    if (subscribers && *subscribers != (session.subscriptions() != nullptr)) return false;
     if (address && *address != net::ToString(session.stream().peer())) return false;
     if (local_address && *local_address != net::ToString(session.stream().local())) return false;
     return session_id != me || !skip_me;
@@ -138,7 +143,8 @@ bool ReadKillOptions(LocalCall& call, KillFilter* filter) {
       if (!KnownType(value)) {
         return call.Error("ERR Unknown client type '" + std::string(value) + "'"), false;
       }
-      filter->none = filter->none || !EqualsIgnoreCase(value, "normal");
+      filter->subscribers = EqualsIgnoreCase(value, "pubsub");
+      filter->none = !*filter->subscribers && !EqualsIgnoreCase(value, "normal");
     } else if (EqualsIgnoreCase(option, "addr")) {
       filter->address = value;
     } else if (EqualsIgnoreCase(option, "laddr")) {

@@ -24,6 +24,10 @@ constexpr std::string_view kBadClientName =
 void Ping(LocalCall& call) {
   if (call.arguments.size() > 2) {
     call.Error("ERR wrong number of arguments for 'ping' command");
+  } else if (call.session.restricted()) {
+    call.reply.ArrayHeader(2);
+    call.reply.Bulk("pong");
+    call.reply.Bulk(call.arguments.size() == 2 ? call.arguments[1] : std::string_view());
   } else if (call.arguments.size() == 2) {
     call.reply.Bulk(call.arguments[1]);
   } else {
@@ -120,6 +124,7 @@ void Quit(LocalCall& call) {
 
 void Reset(LocalCall& call) {
   Client& client = call.session.client();
+  call.session.Unsubscribe();
   call.session.Deauthenticate();
   if (client.version != resp::Version::kResp2) call.session.WaitForEarlier();
   client.version = resp::Version::kResp2;

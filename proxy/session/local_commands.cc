@@ -42,12 +42,15 @@ void LocalCall::DeferSelect(execution::Operation* operation, int database) {
 }
 
 LocalCommands::LocalCommands()
-    : handlers_(command::CommandCount(), nullptr), quiet_(command::CommandCount(), false) {
+    : handlers_(command::CommandCount(), nullptr),
+      quiet_(command::CommandCount(), false),
+      open_to_subscribers_(command::CommandCount(), false) {
   RegisterConnectionCommands(*this);
   RegisterClientCommands(*this);
   RegisterServerCommands(*this);
   RegisterConfigCommands(*this);
   RegisterAclCommands(*this);
+  RegisterPubsubCommands(*this);
 }
 
 void LocalCommands::Add(std::string_view full_name, LocalHandler handler) {
@@ -60,6 +63,12 @@ void LocalCommands::Add(std::string_view full_name, LocalHandler handler) {
 void LocalCommands::AddQuiet(std::string_view full_name, LocalHandler handler) {
   Add(full_name, handler);
   quiet_[command::FindByFullName(full_name)->id] = true;
+}
+
+void LocalCommands::OpenToSubscribers(std::string_view full_name) {
+  const command::Command* command = command::FindByFullName(full_name);
+  CHECK(command != nullptr) << "no command " << full_name;
+  open_to_subscribers_[command->id] = true;
 }
 
 void LocalCommands::AddAll(std::string_view container, LocalHandler handler) {

@@ -56,17 +56,24 @@ class LocalCommands {
   // Whether all earlier requests of the client have to be answered before it starts.
   bool NeedsQuiet(const command::Command& command) const { return quiet_[command.id]; }
 
+  // Whether a subscriber may send it that speaks RESP2.
+  bool OpenToSubscribers(const command::Command& command) const {
+    return open_to_subscribers_[command.id];
+  }
+
   // For the Register functions: "client|id".
   void Add(std::string_view full_name, LocalHandler handler);
   // One that asks shards on another connection than the client's earlier requests, or whose effect
   // must not come before theirs.
   void AddQuiet(std::string_view full_name, LocalHandler handler);
+  void OpenToSubscribers(std::string_view full_name);
   // All subcommands of `container`.
   void AddAll(std::string_view container, LocalHandler handler);
 
  private:
   std::vector<LocalHandler> handlers_;  // by CommandId
   std::vector<bool> quiet_;             // by CommandId
+  std::vector<bool> open_to_subscribers_;  // by CommandId
 };
 
 void RegisterConnectionCommands(LocalCommands& commands);
@@ -74,6 +81,7 @@ void RegisterClientCommands(LocalCommands& commands);
 void RegisterServerCommands(LocalCommands& commands);
 void RegisterConfigCommands(LocalCommands& commands);
 void RegisterAclCommands(LocalCommands& commands);
+void RegisterPubsubCommands(LocalCommands& commands);
 
 // "ERR syntax error" and the others that many commands share.
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";

@@ -20,6 +20,8 @@ using routing::Plan;
 
 constexpr std::string_view kTooManyClients = "ERR max number of clients reached";
 constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
+constexpr std::string_view kRestricted =
+    "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
 constexpr uint64_t kFlushTimeoutMs = 10'000;
 constexpr size_t kFirstWindow = 64;
 // What a client that is blocked may send ahead: for as long as it is read, its end is noticed.
@@ -187,6 +189,11 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
     ReplyError(kNoAuth);
     return true;
   }
+  if (restricted() && !context_.local_commands.OpenToSubscribers(command)) {
+    context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
+    ReplyError("ERR Can't execute '" + command.full_name + "': " + std::string(kRestricted));
+    return true;
+  }
   switch (plan.kind) {
     case Plan::Kind::kRefused:
       context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
@@ -232,7 +239,8 @@ execution::Request Session::MakeRequest(const command::Command& command,
           .plan = &context_.plan,
           .version = client_.version,
           .database = client_.database,
-          .client = client_.id};
+          .client = client_.id,
+          .subscriber = subscriptions_ != nullptr};
 }
 
 void Session::Forward(const command::Command& command, std::span<const std::string_view> arguments,
@@ -359,7 +367,7 @@ void Session::AfterOutput() {
     DoNotWriteLate();
     stream_->ScheduleWrite();
   }
-  if (unsent + queue_.held_bytes() > context_.options.output_limit_bytes) {
+  if (OverOutputLimit(unsent + queue_.held_bytes())) {
     context_.statistics.closed_for_output.Add(1);
     KEYWAY_WARNING() << "Client " << Describe()
                      << " closed for overcoming of output buffer limits.";
@@ -452,10 +460,17 @@ std::string Session::Describe() const {
   line += " fd=" + std::to_string(stream_->fd()) + " name=" + client_.name;
   line += number("age", (context_.loop.NowMicros() - created_micros_) / 1'000'000);
   line += number("idle", idle_seconds());
-  std::string flags = blocked_ != nullptr ? "b" : "";
-  if (client_.no_evict) flags += "e";
-  line += " flags=" + (flags.empty() ? "N" : flags);
-  line += number("db", client_.database) + " sub=0 psub=0 ssub=0 multi=-1";
+  std::string flags;
+  if (subscriptions_ != nullptr) flags += 'P';
+  if (blocked_ != nullptr) flags += 'b';
+  if (client_.no_evict) flags += 'e';
+  line += " flags=" + (flags.empty() ? "N" : flags) + number("db", client_.database);
+  const auto subscribed = [this](pubsub::Kind kind) {
+    return subscriptions_ == nullptr ? 0 : subscriptions_->count(kind);
+  };
+  line += number("sub", subscribed(pubsub::Kind::kChannel)) +
+          number("psub", subscribed(pubsub::Kind::kPattern)) +
+          number("ssub", subscribed(pubsub::Kind::kShardChannel)) + " multi=-1";
   line += number("qbuf", query) + number("qbuf-free", query_memory - std::min(query, query_memory));
   line += number("argv-mem", queue_.request_bytes()) + " multi-mem=0 rbs=0 rbp=0";
   line += number("obl", 0) + number("oll", queue_.size()) +

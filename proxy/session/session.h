@@ -26,6 +26,7 @@
 #include "common/resp/request_parser.h"
 #include "proxy/execution/executor.h"
 #include "proxy/execution/intrusive_list.h"
+#include "proxy/pubsub/subscriptions.h"
 #include "proxy/routing/router.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_directory.h"
@@ -39,12 +40,21 @@ namespace keyway::proxy::session {
 class LocalCommands;
 class SessionList;
 
+// When a client that does not read is closed: at once above `hard` bytes of unsent output, after
+// `seconds` above `soft`. 0: no such limit.
+struct OutputLimit {
+  size_t hard = 0;
+  size_t soft = 0;
+  int seconds = 0;
+};
+
 struct SessionOptions {
   std::string password;  // of the user "default"; empty: none
   resp::RequestLimits request_limits;
   size_t max_requests_in_flight = 1024;
   size_t max_request_bytes_in_flight = 16 * 1024 * 1024;
   size_t output_limit_bytes = 1024ull * 1024 * 1024;
+  OutputLimit pubsub_output_limit = {32ull * 1024 * 1024, 8ull * 1024 * 1024, 60};
   int idle_timeout_seconds = 0;  // 0: never
 };
 
@@ -59,6 +69,7 @@ struct SessionContext {
   SessionStatistics& statistics;
   const Identity& identity;
   const SessionOptions& options;
+  pubsub::Hub* hub = nullptr;  // not null where clients may subscribe
   // Room that is used again for every request.
   routing::Router router{};
   routing::Plan plan{};
@@ -70,6 +81,7 @@ struct SessionTag {};
 
 class Session final : public net::StreamHandler,
                       public execution::ReplySink,
+                      public pubsub::Subscriber,
                       private LateWriter,
                       private execution::ListLink<SessionTag> {
  public:
@@ -105,6 +117,19 @@ class Session final : public net::StreamHandler,
   // Appends `message`, which no request asked for (a message of a channel, an invalidation), behind the
   // replies that are written by now.
   void Push(std::string_view message);
+  // What the client listens to; nullptr: nothing, it is no subscriber.
+  const pubsub::Subscriptions* subscriptions() const { return subscriptions_.get(); }
+  // The same, to be changed. ForgetIfEmpty has to follow.
+  pubsub::Subscriptions& MakeSubscriptions();
+  void ForgetIfEmpty();
+  void Unsubscribe() { subscriptions_.reset(); }
+  // Whether it may send hardly any commands: a subscriber in RESP2, where messages and replies cannot
+  // be told apart.
+  bool restricted() const {
+    return subscriptions_ != nullptr && client_.version == resp::Version::kResp2;
+  }
+  // Closes it if it has had too much unsent output for too long.
+  void CheckOutput();
   // Reads no more; closes when all replies are written.
   void Finish();
   // Destroys the session at the end of this pass, without writing anything more.
@@ -116,6 +141,8 @@ class Session final : public net::StreamHandler,
   bool OnEndOfInput() override;
   void OnOutputFull() override;
   void OnDrained() override;
+  // pubsub::Subscriber
+  void OnMessage(pubsub::Message& message) override;
   // execution::ReplySink
   void OnReply(execution::Operation& operation, std::string_view reply) override;
   void OnReply(execution::Operation& operation, OutputBuffer&& reply) override;
@@ -154,6 +181,7 @@ class Session final : public net::StreamHandler,
   template <typename Reply>
   void TakeReply(execution::Operation& operation, Reply&& reply);
   void AfterOutput();
+  bool OverOutputLimit(size_t bytes);
   void CloseIfFinished();
 
   SessionContext& context_;
@@ -180,6 +208,8 @@ class Session final : public net::StreamHandler,
   execution::Operation* blocked_ = nullptr;  // the client waits for it, and is served no further
   int selecting_ = 0;
   const command::Command* last_command_ = nullptr;
+  std::unique_ptr<pubsub::Subscriptions> subscriptions_;
+  int64_t soft_limit_since_ = 0;  // above it; 0: it is not
   int64_t created_micros_;
   int64_t active_micros_;
 };

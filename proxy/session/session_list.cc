@@ -13,7 +13,9 @@ constexpr uint64_t kIdleCheckMs = 1000;
 
 SessionList::SessionList(SessionContext& context)
     : context_(context), idle_timer_(context.loop, [this] { CloseIdle(); }) {
-  if (context.options.idle_timeout_seconds > 0) idle_timer_.Start(kIdleCheckMs, kIdleCheckMs);
+  if (context.options.idle_timeout_seconds > 0 || context.hub != nullptr) {
+    idle_timer_.Start(kIdleCheckMs, kIdleCheckMs);
+  }
 }
 
 SessionList::~SessionList() {
@@ -59,9 +61,15 @@ void SessionList::RemoveDoomed() {
 }
 
 void SessionList::CloseIdle() {
-  sessions_.ForEach([this](Session& session) {
-    // As in Redis, a client that waits for a reply is not idle.
-    if (session.busy() || session.idle_seconds() <= context_.options.idle_timeout_seconds) return;
+  const int timeout = context_.options.idle_timeout_seconds;
+  const bool subscribers =
+      context_.hub != nullptr && context_.hub->statistics().subscribers.Get() > 0;
+  if (timeout == 0 && !subscribers) return;
+  sessions_.ForEach([this, timeout](Session& session) {
+    session.CheckOutput();
+    // As in Redis, a client that waits for a reply or for messages is not idle.
+    if (timeout == 0 || session.busy() || session.subscriptions() != nullptr) return;
+    if (session.idle_seconds() <= timeout) return;
     KEYWAY_VERBOSE() << "Closing idle client";
     context_.statistics.closed_for_idleness.Add(1);
     session.Doom();
