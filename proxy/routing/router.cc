@@ -273,8 +273,6 @@ std::string RefusalText(const Command& command) {
   std::string_view why = "it concerns a single server, and a proxy stands for a whole cluster";
   if (group == "transactions") {
     why = "a transaction needs a connection of its own to a shard";
-  } else if (group == "pubsub") {
-    why = "subscriptions are not gathered from the shards";
   } else if (row.is(command::kAdmin)) {
     why = "it administers a single server, ask the shards themselves";
   }

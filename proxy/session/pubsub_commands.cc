@@ -45,12 +45,12 @@ void Answer(resp::ReplyWriter& out, std::string_view verb, std::optional<std::st
 // What both wait with.
 class SubscriptionOperation : public execution::Operation, protected pubsub::Waiter {
  public:
-  bool blocks_client() const override { return true; }
-
- protected:
   SubscriptionOperation(Session& session, Kind kind, std::string_view verb,
                         std::vector<std::string> names)
       : session_(session), kind_(kind), verb_(verb), names_(std::move(names)) {}
+  bool blocks_client() const override { return true; }
+
+ protected:
 
   pubsub::Hub& hub() { return *session_.context().hub; }
   void Finish(OutputBuffer&& answers) {

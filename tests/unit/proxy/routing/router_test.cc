@@ -48,7 +48,6 @@ TEST(RouterTest, SendsKeyedCommandsToTheSlotOfTheKey) {
                            "BITFIELD k GET u8 0",
                            "SORT k",
                            "XREAD COUNT 1 STREAMS k 0",
-                           "SPUBLISH k m",
                            "MGET k",
                            "DEL k k",
                            "MSETNX k v k w",
@@ -113,7 +112,7 @@ TEST(RouterTest, SendsCommandsWithoutKeysByTheirRequestPolicy) {
                            "SCRIPT EXISTS x", "FUNCTION LOAD x"}) {
     EXPECT_EQ(RouteLine(line).kind, Kind::kAllShards) << line;
   }
-  for (const char* line : {"PUBLISH c m", "FUNCTION LIST", "OBJECT HELP", "EVAL x 0"}) {
+  for (const char* line : {"FUNCTION LIST", "OBJECT HELP", "EVAL x 0"}) {
     EXPECT_EQ(RouteLine(line).kind, Kind::kAnyShard) << line;
   }
 }
@@ -181,7 +180,6 @@ TEST(RouterTest, SaysWhyACommandIsRefused) {
   EXPECT_EQ(RouteLine("MULTI").error,
             "ERR keyway-proxy does not support 'multi' yet: a transaction needs a connection of "
             "its own to a shard");
-  EXPECT_NE(RouteLine("SUBSCRIBE c").error.find("subscriptions"), std::string::npos);
   EXPECT_EQ(RouteLine("ASKING").error, "ERR This instance has cluster support disabled");
 }
 

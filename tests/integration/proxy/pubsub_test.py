@@ -1,0 +1,455 @@
+"""Publish and subscribe through proxies: byte for byte as one redis-server, in front of real Redis and of keyway-shards;
+events of keys from all shards; shards that die, slots that move; many subscribers, slow ones, and ones that are killed."""
+
+import re
+import socket
+import threading
+import time
+
+import keyway_testing as kt
+import proxied_cluster
+
+# connection: request. Connection names are made up; each is a client of its own.
+SCRIPT = r"""
+a: UNSUBSCRIBE
+a: PUNSUBSCRIBE
+a: SUNSUBSCRIBE
+a: UNSUBSCRIBE x y
+a: SUBSCRIBE
+a: PSUBSCRIBE
+a: SSUBSCRIBE
+a: PUBLISH
+a: PUBLISH x
+a: PUBLISH x y z
+a: SPUBLISH x
+a: PUBSUB
+a: PUBSUB NOSUCH
+a: PUBSUB HELP
+a: PUBSUB CHANNELS a b
+a: PUBSUB NUMPAT x
+a: PUBSUB NUMSUB
+a: PUBSUB SHARDNUMSUB
+a: PUBSUB NUMSUB a b c
+a: PUBSUB CHANNELS
+a: PUBSUB NUMPAT
+p: PUBLISH news 0
+a: SUBSCRIBE news
+p: PUBLISH news 1
+p: PUBLISH other 1
+b: SUBSCRIBE news sports news
+p: PUBLISH news 2
+p: PUBLISH sports 2
+a: PING
+a: PING hello
+a: PING a b
+a: SUBSCRIBE a b c d e f g h i j k l m n o
+p: PUBSUB CHANNELS news
+p: PUBSUB NUMSUB news sports other a o
+p: PUBLISH a 3
+p: PUBLISH o 3
+b: PSUBSCRIBE n*
+p: PUBLISH news 4
+p: PUBLISH nothing 4
+p: PUBLISH "" 4
+p: PUBLISH news ""
+c: PSUBSCRIBE n?ws [st]* \*x
+p: PUBLISH news 5
+p: PUBLISH tea 5
+p: PUBLISH *x 5
+p: PUBLISH xx 5
+p: PUBSUB NUMPAT
+c: PSUBSCRIBE n?ws
+p: PUBSUB NUMPAT
+c: PUNSUBSCRIBE n?ws nothing
+p: PUBLISH news 6
+d: SSUBSCRIBE s1 s2 s3 s1
+p: SPUBLISH s1 x
+p: SPUBLISH s2 x
+p: SPUBLISH s4 x
+p: PUBLISH s1 x
+a: SSUBSCRIBE s1 news
+p: SPUBLISH s1 y
+p: SPUBLISH news y
+p: PUBSUB SHARDNUMSUB s1 s2 s3 s4 news
+p: PUBSUB NUMSUB s1 s2
+p: PUBSUB SHARDCHANNELS s2
+d: SUNSUBSCRIBE s2 s2 nothing
+p: SPUBLISH s2 z
+p: PUBSUB SHARDNUMSUB s1 s2
+a: UNSUBSCRIBE news
+p: PUBLISH news 7
+a: PSUBSCRIBE news*
+p: PUBLISH newspaper 8
+b: UNSUBSCRIBE sports
+p: PUBLISH sports 9
+b: UNSUBSCRIBE
+b: PUNSUBSCRIBE
+b: GET x
+p: PUBLISH news 10
+e: SUBSCRIBE only
+p: PUBLISH only 1
+e: RESET
+e: GET x
+p: PUBLISH only 2
+e: SUBSCRIBE again
+p: PUBLISH again 1
+e: QUIT
+p: PUBLISH again 2
+d: SUNSUBSCRIBE s3
+d: SUNSUBSCRIBE
+c: PUNSUBSCRIBE
+p: PUBSUB NUMPAT
+p: PUBSUB SHARDCHANNELS s*
+"""
+
+RESTRICTED = r"""
+a: SUBSCRIBE ch
+a: GET x
+a: get x
+a: SET x 1
+a: MGET a b c
+a: CONFIG GET port
+a: CLIENT LIST
+a: PUBSUB CHANNELS
+a: PUBLISH ch x
+a: NOSUCH
+a: GET
+a: CLIENT
+a: HELLO 3
+a: AUTH x
+a: SELECT 1
+a: ECHO x
+a: INFO
+a: PING
+a: PSUBSCRIBE p
+a: SSUBSCRIBE s
+a: UNSUBSCRIBE
+a: PUNSUBSCRIBE
+a: GET x
+a: SUNSUBSCRIBE
+a: GET x
+a: SUBSCRIBE ch
+a: RESET
+a: GET x
+a: HELLO 3
+a: SUBSCRIBE ch
+a: GET x
+a: SET y 1
+a: PUBLISH ch 1
+a: PSUBSCRIBE c*
+a: PUBLISH ch 2
+a: SSUBSCRIBE ch
+a: SPUBLISH ch 3
+a: PING x
+a: HELLO 2
+a: GET x
+p: PUBLISH ch 4
+p: SPUBLISH ch 5
+a: UNSUBSCRIBE
+a: PUNSUBSCRIBE
+a: SUNSUBSCRIBE
+a: GET y
+"""
+
+MARK = b"end-of-step"
+MARKED = re.compile(rb"(\*2\r\n\$4\r\npong\r\n)?\$11\r\nend-of-step\r\n\Z")
+
+
+def script_of(text):
+    for line in text.splitlines():
+        if line:
+            name, request = line.split(": ", 1)
+            yield name, ["" if word == '""' else word for word in request.split(" ")]
+
+
+class Talker:
+    """A client whose every byte counts."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.data = b""
+
+    def send(self, *request):
+        self.socket.sendall(kt.encode(*request))
+
+    def read_some(self):
+        chunk = self.socket.recv(1 << 16)
+        self.data += chunk
+        return bool(chunk)
+
+    def take_all(self):
+        """What the server has sent by now: a single-threaded one has sent it before it answers a PING. None: closed."""
+        try:
+            self.send("PING", MARK)
+            while not MARKED.search(self.data):
+                if not self.read_some():
+                    break
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        data, self.data = MARKED.sub(b"", self.data), b""
+        return data
+
+    def take(self, size):
+        while len(self.data) < size:
+            if not self.read_some():
+                break
+        data, self.data = self.data[:size], self.data[size:]
+        return data
+
+    def drain(self, quiet=0.05):
+        """What comes until nothing does."""
+        self.socket.settimeout(quiet)
+        try:
+            while self.read_some():
+                pass
+        except TimeoutError:
+            pass
+        self.socket.settimeout(10)
+        data, self.data = self.data, b""
+        return data
+
+
+def masked(data):
+    return re.sub(rb"\$2\r\nid\r\n:\d+", b"$2\r\nid\r\n:N", data)
+
+
+class PubSubTests:
+    """With any kind of node."""
+
+    proxy_count = 2
+    node_directives = {"notify_keyspace_events": "KEA"}
+
+    @classmethod
+    def new_proxy(cls, **flags):
+        return super().new_proxy(http_port=kt.free_port(), topology_refresh_ms=1000, **flags)
+
+    def talker(self, port):
+        talker = Talker(port)
+        self.addCleanup(talker.socket.close)
+        return talker
+
+    def compare(self, script, version, place=lambda name: 0, mask_counts=False):
+        """`place`: which proxy the connection goes to."""
+        reference = self.start(kt.RedisServer())
+        ours, theirs = {}, {}
+
+        def same(name, what):
+            expected = theirs[name].take_all()
+            # An identifier may have more digits than the other.
+            got = ours[name].take_all() if b"$2\r\nid\r\n" in expected else ours[name].take(len(expected))
+            pair = [masked(got), masked(expected)]
+            if mask_counts:
+                pair = [re.sub(rb"(?m)^:\d+", b":N", data) for data in pair]
+            self.assertEqual(*pair, f"what {name} has after {what}")
+
+        for name, request in script_of(script):
+            if name not in ours:
+                ours[name] = self.talker(self.proxies[place(name)].port)
+                theirs[name] = self.talker(reference.port)
+                if version == 3:
+                    ours[name].send("HELLO", 3)
+                    theirs[name].send("HELLO", 3)
+                    same(name, "HELLO 3")
+            ours[name].send(*request)
+            theirs[name].send(*request)
+            same(name, f"{name}: {request}")
+            for other in ours:
+                if other != name:
+                    same(other, f"{name}: {request}")
+        for name, talker in ours.items():
+            self.assertEqual(talker.drain(), b"", f"{name} has more")
+
+    def test_as_redis_resp2(self):
+        self.compare(SCRIPT, 2)
+
+    def test_as_redis_resp3(self):
+        self.compare(SCRIPT, 3)
+
+    def test_as_redis_through_two_proxies(self):
+        self.compare(SCRIPT, 2, place=lambda name: 1 if name in "pc" else 0, mask_counts=True)
+
+    def test_what_a_subscriber_may_say(self):
+        self.compare(RESTRICTED, 2)
+
+    def test_pipelines(self):
+        reference = self.start(kt.RedisServer())
+        requests = [["SET", "k", "1"], ["GET", "k"], ["SUBSCRIBE", "p1", "p2"], ["GET", "k"], ["PING"], ["SUBSCRIBE", "p3"],
+                    ["UNSUBSCRIBE", "p1"], ["NOSUCH"], ["PSUBSCRIBE", "x*"], ["UNSUBSCRIBE", "p3", "p2"], ["UNSUBSCRIBE"], ["PUNSUBSCRIBE"], ["GET", "k"],
+                    ["HELLO", "3"], ["SUBSCRIBE", "p1"], ["GET", "k"], ["PUBLISH", "p1", "me"], ["GET", "k"], ["SSUBSCRIBE", "p1"],
+                    ["SPUBLISH", "p1", "me"], ["UNSUBSCRIBE", "p1"], ["PUBLISH", "p1", "me"], ["SUNSUBSCRIBE"],
+                    ["CLIENT", "REPLY", "OFF"], ["SUBSCRIBE", "off"], ["GET", "k"], ["PUBLISH", "off", "x"], ["UNSUBSCRIBE"],
+                    ["CLIENT", "REPLY", "ON"], ["GET", "k"]]
+        data = b"".join(kt.encode(*request) for request in requests)
+        theirs = self.talker(reference.port)
+        theirs.socket.sendall(data)
+        expected = theirs.take_all()
+        for _ in range(3):
+            ours = self.talker(self.proxy.port)
+            ours.socket.sendall(data)
+            while masked(ours.data).count(b"\r\n") < masked(expected).count(b"\r\n"):
+                self.assertTrue(ours.read_some())
+            self.assertEqual(masked(ours.data), masked(expected))
+
+    def subscriber(self, proxy, *request, version=2):
+        client = proxy.client()
+        self.addCleanup(client.close)
+        if version == 3:
+            client.call("HELLO", 3)
+        client.send(kt.encode(*request))
+        for _ in request[1:]:
+            client.read()
+        return client
+
+    def wait_gone(self):
+        """Until no shard counts a subscriber."""
+        def gone():
+            return all(node.value("PUBSUB", "CHANNELS") == [] and node.value("PUBSUB", "NUMPAT") == 0 and
+                       node.value("PUBSUB", "SHARDCHANNELS") == [] for node in self.nodes if node.is_alive())
+        kt.wait_until(gone, what="the shards to have no subscriptions")
+
+    def test_counts_of_many_clients(self):
+        first, second = self.proxies
+        clients = [self.subscriber(first, "SUBSCRIBE", "crowd") for _ in range(20)]
+        clients += [self.subscriber(first, "PSUBSCRIBE", "cr*", "other*") for _ in range(7)]
+        clients += [self.subscriber(first, "SSUBSCRIBE", "crowd") for _ in range(5)]
+        with first.client() as publisher:
+            self.assertEqual(publisher.call("PUBLISH", "crowd", "x"), b":27\r\n")
+            self.assertEqual(publisher.call("SPUBLISH", "crowd", "x"), b":5\r\n")
+            self.assertEqual(publisher.value("PUBSUB", "NUMSUB", "crowd"), [b"crowd", 20])
+            self.assertEqual(publisher.value("PUBSUB", "SHARDNUMSUB", "crowd"), [b"crowd", 5])
+            self.assertEqual(publisher.value("PUBSUB", "NUMPAT"), 2)
+        # One subscription a thread and name, at one node, or at all for a pattern.
+        for node in self.nodes:
+            self.assertEqual(node.value("PUBSUB", "NUMPAT"), 2)
+        self.assertLessEqual(sum(node.value("PUBSUB", "NUMSUB", "crowd")[1] for node in self.nodes), 2)
+        with second.client() as publisher:
+            publisher.call("PUBLISH", "crowd", "y")
+        for client in clients[:27]:
+            self.assertIn(b"$1\r\nx\r\n", client.read())
+            self.assertIn(b"$1\r\ny\r\n", client.read())
+        for client in clients:
+            client.close()
+        self.wait_gone()
+
+    def test_events_of_keys_on_all_shards(self):
+        keys = [self.keys_of(node, 1)[0] for node in self.nodes]
+        by_pattern = self.subscriber(self.proxies[0], "PSUBSCRIBE", "__key*__:*", version=3)
+        by_event = self.subscriber(self.proxies[1], "SUBSCRIBE", "__keyevent@0__:set")
+        by_key = self.subscriber(self.proxies[1], "SUBSCRIBE", *(f"__keyspace@0__:{key}" for key in keys))
+        everything = self.subscriber(self.proxies[0], "PSUBSCRIBE", "*")
+        with self.proxy.client() as client:
+            for key in keys:
+                client.call("SET", key, 1)
+                self.assertEqual(kt.parse(by_pattern.read()), [b"pmessage", b"__key*__:*", f"__keyspace@0__:{key}".encode(), b"set"])
+                self.assertEqual(kt.parse(by_pattern.read()), [b"pmessage", b"__key*__:*", b"__keyevent@0__:set", key.encode()])
+                self.assertEqual(kt.parse(by_event.read()), [b"message", b"__keyevent@0__:set", key.encode()])
+                self.assertEqual(kt.parse(by_key.read()), [b"message", f"__keyspace@0__:{key}".encode(), b"set"])
+                everything.read()
+                everything.read()
+            client.call("PUBLISH", "plain", "once")
+            self.assertEqual(kt.parse(everything.read()), [b"pmessage", b"*", b"plain", b"once"])
+            client.call("PUBLISH", "plain", "again")
+            self.assertEqual(kt.parse(everything.read()), [b"pmessage", b"*", b"plain", b"again"])
+
+    def test_a_thousand_subscribers_get_everything_in_order(self):
+        clients = [self.proxies[number % 2].client() for number in range(1000)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.send(kt.encode("SUBSCRIBE", "feed"))
+        for client in clients:
+            client.read()
+        messages = [b"message %d" % number for number in range(200)]
+        expected = b"".join(b"*3\r\n$7\r\nmessage\r\n$4\r\nfeed\r\n$%d\r\n%s\r\n" % (len(text), text) for text in messages)
+
+        def publish():
+            with self.proxies[1].client() as publisher:
+                publisher.pipeline([["PUBLISH", "feed", text] for text in messages])
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        for client in clients:
+            received = b""
+            while len(received) < len(expected):
+                received += client.socket.recv(1 << 20)
+            self.assertEqual(received, expected)
+        thread.join()
+
+    def test_a_subscriber_that_does_not_read_is_cut_off(self):
+        proxy = self.start(self.new_proxy(client_output_buffer_limit_pubsub="2mb 0 0"))
+        self.wait_covered(proxy)
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", proxy.port))
+        self.addCleanup(slow.close)
+        slow.sendall(kt.encode("SUBSCRIBE", "flood"))
+        quick = self.subscriber(proxy, "SUBSCRIBE", "flood")
+        kt.wait_until(lambda: proxy.value("PUBSUB", "NUMSUB", "flood")[1] == 2, what="both subscribers")
+        with proxy.client() as publisher:
+            for number in range(300):
+                publisher.call("PUBLISH", "flood", b"%d " % number + b"x" * 50000)
+                self.assertEqual(quick.read()[:35].split(b"\r\n")[0], b"*3")
+        kt.wait_until(lambda: proxy.value("PUBSUB", "NUMSUB", "flood")[1] == 1, what="the slow one to be gone")
+        self.assertIn("output buffer limits", proxy.output())
+
+    def test_the_soft_limit_takes_time(self):
+        proxy = self.start(self.new_proxy(client_output_buffer_limit_pubsub="0 100kb 1"))
+        self.wait_covered(proxy)
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", proxy.port))
+        self.addCleanup(slow.close)
+        slow.sendall(kt.encode("SUBSCRIBE", "flood"))
+        kt.wait_until(lambda: proxy.value("PUBSUB", "NUMSUB", "flood")[1] == 1, what="the subscriber")
+        began = time.monotonic()
+        with proxy.client() as publisher:
+            for _ in range(200):
+                self.assertEqual(publisher.call("PUBLISH", "flood", b"x" * 50000), b":1\r\n")
+        self.assertLess(time.monotonic() - began, 1)
+        kt.wait_until(lambda: proxy.value("PUBSUB", "NUMSUB", "flood")[1] == 0, what="the slow one to be gone")
+        self.assertGreater(time.monotonic() - began, 1)
+
+    def test_killed_subscribers_leave_nothing(self):
+        clients = [self.subscriber(self.proxies[number % 2], *request)
+                   for number in range(10)
+                   for request in [("SUBSCRIBE", "one", "two"), ("PSUBSCRIBE", "o*"), ("SSUBSCRIBE", "one", "two")]]
+        self.assertTrue(any(node.value("PUBSUB", "CHANNELS") for node in self.nodes))
+        listed = self.proxies[0].value("CLIENT", "LIST", "TYPE", "pubsub").decode()
+        self.assertEqual(len(listed.splitlines()), 15)
+        self.assertEqual(listed.count(" flags=P "), 15)
+        self.assertEqual(listed.count(" sub=2 psub=0 ssub=0 "), 5)
+        self.assertEqual(self.proxies[0].value("CLIENT", "KILL", "TYPE", "pubsub"), 15)
+        for client in clients:
+            client.socket.close()
+        self.wait_gone()
+
+    def test_subscribers_that_come_and_go(self):
+        stop = threading.Event()
+
+        def churn(number):
+            port = self.proxies[number % 2].port
+            while not stop.is_set():
+                client = socket.create_connection(("127.0.0.1", port))
+                client.sendall(kt.encode("SUBSCRIBE", f"c{number % 3}", "common") + kt.encode("PSUBSCRIBE", "c*"))
+                if number % 2:
+                    client.recv(100)
+                client.close()
+
+        threads = [threading.Thread(target=churn, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        with self.proxy.client() as publisher:
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                self.assertTrue(publisher.call("PUBLISH", "common", "x").startswith(b":"))
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.wait_gone()
+
+
+class WithRedisTest(PubSubTests, proxied_cluster.ProxiedClusterTest):
+    pass
+
+
+if __name__ == "__main__":
+    kt.main()
