@@ -227,7 +227,8 @@ void Session::RejectUnknown(const command::Lookup& lookup,
 
 bool Session::NeedsQuiet(const command::Command& command, const routing::Plan& plan) const {
   if (plan.kind == Plan::Kind::kLocal) return context_.local_commands.NeedsQuiet(command);
-  return plan.pinned;
+  // What a subscriber publishes to itself comes between the replies to what it asked before and after.
+  return plan.pinned || (subscriptions_ != nullptr && command.spec->is(command::kPubsub));
 }
 
 execution::Request Session::MakeRequest(const command::Command& command,
