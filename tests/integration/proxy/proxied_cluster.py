@@ -4,16 +4,17 @@ import keyway_testing as kt
 
 
 class ProxiedClusterTest(kt.TestCase):
-    """`nodes`: three primaries of real Redis; `proxies`: in front of them."""
+    """`nodes`: three primaries of `node_class`; `proxies`: in front of them."""
 
+    node_class = kt.RedisServer
     proxy_count = 1
     proxy_flags = {}
     node_directives = {}
 
     @classmethod
     def setUpClass(cls):
-        cls.nodes = [cls.start_once(kt.RedisServer(cluster_enabled="yes", cluster_node_timeout=2000,
-                                                   enable_debug_command="yes", **cls.node_directives))
+        cls.nodes = [cls.start_once(cls.node_class(cluster_enabled="yes", cluster_node_timeout=2000,
+                                                  enable_debug_command="yes", **cls.node_directives))
                      for _ in range(3)]
         kt.redis_cli_cluster("create", *(f"127.0.0.1:{node.port}" for node in cls.nodes), "--cluster-yes")
         kt.wait_until(lambda: kt.cluster_is_whole(cls.nodes), timeout=30, what="the cluster to become whole")

@@ -447,8 +447,105 @@ class PubSubTests:
         self.wait_gone()
 
 
+    def test_shard_channels_follow_their_slot(self):
+        channel = "moving"
+        subscriber = self.subscriber(self.proxies[0], "SSUBSCRIBE", channel, version=3)
+        plain = self.subscriber(self.proxies[0], "SUBSCRIBE", channel, version=3)
+        slot = self.slot(channel)
+        for _ in range(2):
+            source = self.owner(slot)
+            target = next(node for node in self.nodes if node is not source)
+            for node in [target] + [node for node in self.nodes if node is not target]:
+                self.assertEqual(node.call("CLUSTER", "SETSLOT", slot, "NODE", target.value("CLUSTER", "MYID").decode()), b"+OK\r\n")
+            kt.wait_until(lambda: target.value("PUBSUB", "SHARDNUMSUB", channel)[1] == 1, what="the subscription at the new owner")
+            kt.wait_until(lambda: target.value("PUBSUB", "NUMSUB", channel)[1] == 1, what="the channel at its new home")
+            kt.wait_until(lambda: source.value("PUBSUB", "NUMSUB", channel)[1] == 0, what="the old home to be left")
+            with self.proxies[1].client() as publisher:
+                kt.wait_until(lambda: publisher.call("SPUBLISH", channel, "there") == b":1\r\n", what="a receiver")
+                kt.wait_until(lambda: publisher.call("PUBLISH", channel, "there") == b":1\r\n", what="a receiver")
+                # Nothing but messages has come, and the one that counted has.
+                publisher.call("SPUBLISH", channel, "last")
+                publisher.call("PUBLISH", channel, "last")
+            for client, kind in [(subscriber, b"smessage"), (plain, b"message")]:
+                texts = []
+                while texts[-1:] != [b"last"]:
+                    message = kt.parse(client.read())
+                    self.assertEqual(message[:2], [kind, channel.encode()])
+                    texts.append(message[2])
+                self.assertIn(b"there", texts)
+
+
+class FailoverTests:
+    """A cluster of its own with a replica, for there is a node less afterwards."""
+
+    node_directives = {"notify_keyspace_events": "KEA"}
+
+    @classmethod
+    def new_proxy(cls, **flags):
+        return super().new_proxy(topology_refresh_ms=1000, **flags)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        first = cls.nodes[0]
+        cls.replica = cls.start_once(cls.node_class(cluster_enabled="yes", cluster_node_timeout=2000, **cls.node_directives))
+        kt.redis_cli_cluster("add-node", f"127.0.0.1:{cls.replica.port}", f"127.0.0.1:{first.port}", "--cluster-slave",
+                             "--cluster-master-id", first.value("CLUSTER", "MYID").decode())
+        kt.wait_until(lambda: kt.cluster_is_whole([*cls.nodes, cls.replica]), timeout=30, what="the replica to be known to all")
+        kt.wait_until(lambda: cls.replica.info("replication").get("master_link_status") == "up", timeout=30, what="the replica to follow")
+
+    def test_messages_flow_again_after_a_failover(self):
+        key = self.keys_of(self.nodes[0], 1)[0]
+        subscriptions = [("SUBSCRIBE", key), ("PSUBSCRIBE", key[:-1] + "*"), ("SSUBSCRIBE", key), ("SUBSCRIBE", f"__keyspace@0__:{key}")]
+        clients = []
+        for request in subscriptions:
+            client = self.proxy.client(timeout=30)
+            self.addCleanup(client.close)
+            client.call(*request)
+            clients.append(client)
+        self.nodes[0].kill()
+        publisher = self.proxy.client(timeout=30)
+        self.addCleanup(publisher.close)
+
+        def all_is_well():
+            return (publisher.call("PUBLISH", key, "again"), publisher.call("SPUBLISH", key, "again"),
+                    publisher.call("SET", key, "again")) == (b":2\r\n", b":1\r\n", b"+OK\r\n")
+
+        kt.wait_until(all_is_well, timeout=40, what="the promoted replica to serve", interval=0.2)
+        # That there are receivers is known before the last one has confirmed.
+        stop = threading.Event()
+
+        def go_on():
+            with self.proxy.client() as client:
+                while not stop.is_set():
+                    for request in [("PUBLISH", key, "again"), ("SPUBLISH", key, "again"), ("SET", key, "again")]:
+                        client.call(*request)
+                    stop.wait(0.1)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            for client in clients:
+                self.assertIn(key.encode(), client.read())
+        finally:
+            stop.set()
+            thread.join()
+
+
 class WithRedisTest(PubSubTests, proxied_cluster.ProxiedClusterTest):
     pass
+
+
+class WithShardsTest(PubSubTests, proxied_cluster.ProxiedClusterTest):
+    node_class = kt.KeywayShard
+
+
+class FailoverOfRedisTest(FailoverTests, proxied_cluster.ProxiedClusterTest):
+    pass
+
+
+class FailoverOfShardsTest(FailoverTests, proxied_cluster.ProxiedClusterTest):
+    node_class = kt.KeywayShard
 
 
 if __name__ == "__main__":
