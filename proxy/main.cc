@@ -160,6 +160,20 @@ void CheckNumbers(FlagCheck& check) {
   check.Range("databases", FLAGS_databases, 1, INT_MAX);
 }
 
+// The value of client-output-buffer-limit. Replicas are no clients of a proxy.
+std::string OutputLimitsAsRedisSaysThem() {
+  const auto bytes = [](const std::string& text) {
+    return std::to_string(config::ParseMemory(text).value_or(0));
+  };
+  std::istringstream words(FLAGS_client_output_buffer_limit_pubsub);
+  std::string hard;
+  std::string soft;
+  std::string seconds;
+  words >> hard >> soft >> seconds;
+  return "normal " + bytes(FLAGS_client_output_buffer_limit) + " 0 0 slave 0 0 0 pubsub " +
+         bytes(hard) + " " + bytes(soft) + " " + seconds;
+}
+
 session::Identity MakeIdentity(const char* program) {
   session::Identity identity;
   identity.started_wall_micros = SystemClock::Instance().WallMicros();
@@ -173,6 +187,7 @@ session::Identity MakeIdentity(const char* program) {
   identity.config = {
       {"appendonly", "no"},
       {"bind", FLAGS_bind},
+      {"client-output-buffer-limit", OutputLimitsAsRedisSaysThem()},
       {"client-query-buffer-limit", bytes(FLAGS_client_query_buffer_limit)},
       {"cluster-enabled", "no"},
       {"databases", std::to_string(FLAGS_databases)},

@@ -144,6 +144,11 @@ std::string Persistence(SessionContext&) {
       .Text();
 }
 
+// What clients of this proxy listen to.
+size_t CountTopics(const SessionContext& context, pubsub::Kind kind) {
+  return context.hub == nullptr ? 0 : context.hub->census().Count(kind);
+}
+
 std::string Stats(SessionContext& context) {
   using Worker = ClientDirectory::Worker;
   return Lines()
@@ -157,8 +162,9 @@ std::string Stats(SessionContext& context) {
            Total(context, [](const Worker& w) { return w.session_statistics->output_bytes.Get(); }))
       .Add("rejected_connections",
            Total(context, [](const Worker& w) { return w.session_statistics->rejected.Get(); }))
-      .Add("pubsub_channels", 0)
-      .Add("pubsub_patterns", 0)
+      .Add("pubsub_channels", CountTopics(context, pubsub::Kind::kChannel))
+      .Add("pubsub_patterns", CountTopics(context, pubsub::Kind::kPattern))
+      .Add("pubsubshard_channels", CountTopics(context, pubsub::Kind::kShardChannel))
       .Add("total_error_replies",
            Total(context, [](const Worker& w) { return RequestTotal(w, true); }))
       .Text();
