@@ -49,6 +49,9 @@ DEFINE_string(
     max_waiting_bytes, "64mb",
     "Bytes of requests that wait for shards that are away, a thread. Beyond, requests for "
     "such shards get an error at once.");
+DEFINE_string(max_gathered_bytes, "256mb",
+              "Bytes of values from several shards of which one reply is computed (SUNION ...). "
+              "Beyond, it is an error.");
 DEFINE_string(client_output_buffer_limit, "1gb",
               "Bytes of replies that a client has not read at which it is closed.");
 DEFINE_string(client_output_buffer_limit_pubsub, "32mb 8mb 60",
@@ -236,6 +239,8 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   worker.access.max_redirects = FLAGS_max_redirects;
   worker.access.deadline_ms = FLAGS_request_deadline_ms;
   worker.access.startup_nodes = FLAGS_startup_nodes;
+  worker.access.max_gathered_bytes =
+      check.Memory("max_gathered_bytes", FLAGS_max_gathered_bytes, 1024);
   worker.access.max_waiting_bytes = check.Memory("max_waiting_bytes", FLAGS_max_waiting_bytes, 0);
 
   worker.session.password = FLAGS_requirepass;

@@ -74,6 +74,9 @@ constexpr std::string_view RuleBrokenBy(const Spec& row, bool is_subcommand) {
                                         row.response_policy == ResponsePolicy::kSpecial)) {
     return "a special policy says nothing that a router could follow";
   }
+  if (row.route == Route::kGathered && (!row.is(kReadonly) || row.key_specs.empty())) {
+    return "what is gathered has keys and only reads";
+  }
   if (row.policies_first && (row.tips.empty() || row.request_policy == RequestPolicy::kNone)) {
     return "policies_first needs tips and policies";
   }

@@ -130,6 +130,8 @@ enum class Route : uint8_t {
   kByPolicy,  // by key specs and request policy: to one shard, or split, or to all
   kLocal,     // answered by the proxy itself
   kSpecial,   // has an executor of its own in proxy/execution (SCAN, RANDOMKEY, ...)
+  kGathered,  // only reads: keys in one slot: to its shard; in several: an executor of its own asks
+              // their shards and computes the reply
   kRefused,   // the proxy answers with an error that says why
 };
 

@@ -5,6 +5,7 @@
 
 #include "proxy/execution/blocking.h"
 #include "proxy/execution/error_text.h"
+#include "proxy/execution/gathered.h"
 #include "proxy/execution/publish.h"
 #include "proxy/execution/random_key.h"
 #include "proxy/execution/scan.h"
@@ -29,6 +30,7 @@ Operation* Ask(PubsubOperation::Question question) {
 }
 
 constexpr SpecialRow kSpecials[] = {
+    {"pfcount", MakePfcount},
     {"publish", []() -> Operation* { return new PublishOperation; }},
     {"pubsub|channels", [] { return Ask(PubsubOperation::Question::kNames); }},
     {"pubsub|numpat", [] { return Ask(PubsubOperation::Question::kPatterns); }},
@@ -37,7 +39,15 @@ constexpr SpecialRow kSpecials[] = {
     {"pubsub|shardnumsub", [] { return Ask(PubsubOperation::Question::kShardSubscribers); }},
     {"randomkey", []() -> Operation* { return new RandomKeyOperation; }},
     {"scan", []() -> Operation* { return new ScanOperation; }},
+    {"sdiff", MakeSdiff},
+    {"sinter", MakeSinter},
+    {"sintercard", MakeSintercard},
     {"spublish", []() -> Operation* { return new PublishOperation; }},
+    {"sunion", MakeSunion},
+    {"zdiff", MakeZdiff},
+    {"zinter", MakeZinter},
+    {"zintercard", MakeZintercard},
+    {"zunion", MakeZunion},
 };
 
 const SpecialRow* FindSpecial(const command::Command& command) {
@@ -102,6 +112,10 @@ Operation* Executor::Create(const Request& request) {
       operation = FindSpecial(*request.command)->make();
       break;
     default:
+      if (request.plan->divisible) {
+        operation = fan_outs_.Take();
+        break;
+      }
       operation = singles_.Take();
       break;
   }

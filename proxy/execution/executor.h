@@ -24,7 +24,7 @@ class Executor {
   Executor(ShardAccess& access, Random random);
   ~Executor();
 
-  // Whether an executor exists for a row whose route is kSpecial.
+  // Whether an executor exists for a row whose route is kSpecial or kGathered.
   static bool HasSpecial(const command::Command& command);
 
   // The operation for `request`, whose plan is of the kinds kOneSlot, kAnyShard, kSplit, kAllShards

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "common/resp/request_parser.h"
 #include "proxy/execution/encode.h"
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/executor.h"
 #include "proxy/execution/merge.h"
+#include "proxy/execution/redirect.h"
 
 namespace keyway::proxy::execution {
 namespace {
@@ -27,17 +29,19 @@ bool CoversAll(const topology::SlotMap* map, const AccessOptions& options, std::
 }
 
 void FanOutOperation::Begin(const Request& request) {
-  const bool split = request.plan->kind == routing::Plan::Kind::kSplit;
+  const bool split = request.plan->kind != routing::Plan::Kind::kAllShards;
   if (!(split ? AddSplitParts(request) : AddPartForEachPrimary(request))) return;
-  gather_.Start(executor().access(), this,
-                {.version = request.version,
-                 .database = request.database,
-                 .repeatable = request.command->spec->is(command::kReadonly)});
+  terms_ = {.version = request.version,
+            .database = request.database,
+            .repeatable = request.command->spec->is(command::kReadonly),
+            .reports_tryagain = split};
+  gather_.Start(executor().access(), this, terms_);
 }
 
 bool FanOutOperation::AddSplitParts(const Request& request) {
   const auto arguments = request.arguments;
-  const auto step = static_cast<size_t>(request.plan->key_step);
+  key_step_ = request.plan->key_step;
+  const auto step = static_cast<size_t>(key_step_);
   keys_.assign(request.plan->keys.begin(), request.plan->keys.end());
   std::span<const routing::Plan::Key> rest = keys_;
   while (!rest.empty()) {
@@ -45,15 +49,69 @@ bool FanOutOperation::AddSplitParts(const Request& request) {
     Gather::Part& part = gather_.Add(run[0].slot);
     part.first_key = static_cast<uint32_t>(keys_.size() - rest.size());
     part.key_count = static_cast<uint32_t>(run.size());
+    rest = rest.subspan(run.size());
     std::string& bytes = part.request.bytes();
+    if (run.size() == keys_.size()) {
+      bytes.assign(request.bytes);
+      break;
+    }
     AppendArrayHeader(1 + run.size() * step, &bytes);
     AppendBulk(arguments[0], &bytes);
     for (const routing::Plan::Key& key : run) {
       for (size_t i = 0; i < step; ++i) AppendBulk(arguments[key.index + i], &bytes);
     }
-    rest = rest.subspan(run.size());
   }
   return true;
+}
+
+bool FanOutOperation::AskSingly() {
+  const auto step = static_cast<size_t>(key_step_);
+  for (size_t i = 0; i < gather_.size(); ++i) {
+    Gather::Part& part = gather_.part(i);
+    if (part.key_count < 2 || !IsTryAgain(part.reply)) continue;
+    // The arguments of the request are gone; the part has those that it needs.
+    resp::RequestParser parser;
+    if (parser.Next(part.request.bytes()) != resp::ParseOutcome::kRequest) continue;
+    const auto arguments = parser.arguments();
+    for (size_t at = 1; at + step <= arguments.size(); at += step) {
+      Gather::Part& single = singles_.Add(part.slot);
+      single.first_key = static_cast<uint32_t>(i);
+      std::string& bytes = single.request.bytes();
+      AppendArrayHeader(1 + step, &bytes);
+      AppendBulk(arguments[0], &bytes);
+      for (size_t k = 0; k < step; ++k) AppendBulk(arguments[at + k], &bytes);
+    }
+  }
+  if (singles_.size() == 0) return false;
+  terms_.reports_tryagain = false;
+  singles_.Start(executor().access(), this, terms_);
+  return true;
+}
+
+void FanOutOperation::JoinSingles() {
+  const command::ResponsePolicy policy = command().spec->response_policy;
+  std::vector<ShardReply> replies;
+  for (size_t i = 0; i < singles_.size();) {
+    Gather::Part& part = gather_.part(singles_.part(i).first_key);
+    replies.clear();
+    const Gather::Part* failure = nullptr;
+    for (const uint32_t whose = singles_.part(i).first_key;
+         i < singles_.size() && singles_.part(i).first_key == whose; ++i) {
+      const Gather::Part& single = singles_.part(i);
+      if (single.failed() && failure == nullptr) failure = &single;
+      replies.push_back({single.reply, single.type});
+    }
+    OutputBuffer joined;
+    if (failure != nullptr) {
+      part.reply = failure->reply;
+      part.type = failure->type;
+      part.outcome = failure->outcome;
+    } else if (MergeReplies(policy, replies, &joined).ok()) {
+      part.reply = joined.ToString();
+      part.type = part.reply[0];
+      part.outcome = Outcome::kOk;
+    }
+  }
 }
 
 bool FanOutOperation::AddPartForEachPrimary(const Request& request) {
@@ -71,11 +129,13 @@ bool FanOutOperation::AddPartForEachPrimary(const Request& request) {
 
 void FanOutOperation::Abandon() {
   gather_.Abandon();
+  singles_.Abandon();
 }
 
 std::string FanOutOperation::DeadlineError(Outcome* outcome) {
   std::string node;
-  const bool in_doubt = gather_.InDoubt(&node);
+  bool in_doubt = gather_.InDoubt(&node);
+  if (singles_.size() > 0) in_doubt = singles_.InDoubt(&node) || in_doubt;
   const std::string cause = DeadlineCause(node, executor().access().options().deadline_ms);
   *outcome = in_doubt ? Outcome::kUncertain : Outcome::kDeadline;
   return in_doubt ? UncertainText(cause) : ProxyErrorText(cause);
@@ -83,18 +143,32 @@ std::string FanOutOperation::DeadlineError(Outcome* outcome) {
 
 void FanOutOperation::Recycle() {
   gather_.Reset();
+  singles_.Reset();
   if (keys_.capacity() > kKeptKeys) keys_ = {};
   keys_.clear();
   executor().fan_outs().Return(this);
 }
 
-void FanOutOperation::OnGathered(Gather&) {
+void FanOutOperation::OnGathered(Gather& gather) {
+  if (&gather == &singles_) {
+    JoinSingles();
+  } else if (AskSingly()) {
+    return;
+  }
+  Answer();
+}
+
+void FanOutOperation::Answer() {
   const command::ResponsePolicy policy = command().spec->response_policy;
   if (policy != command::ResponsePolicy::kOneSucceeded) {
     if (const Gather::Part* failure = gather_.FirstFailure()) {
       Deliver(failure->reply, failure->outcome);
       return;
     }
+  }
+  if (gather_.size() == 1) {
+    Deliver(gather_.part(0).reply, gather_.part(0).outcome);
+    return;
   }
   std::vector<ShardReply> replies;
   replies.reserve(gather_.size());

@@ -1,5 +1,8 @@
 // A request that several shards answer together: split by key, or sent to every primary.
 //
+// While a slot is on its way a shard may have some of the keys asked for and not the others
+// (TRYAGAIN); those are then asked for one at a time, which the cluster can answer.
+//
 // It ends when all have answered. One error makes it that error, so that nothing is ever missing
 // from a reply that looks complete. What the other shards did stays done: MSET and DEL over several
 // slots are not atomic.
@@ -25,8 +28,16 @@ class FanOutOperation final : public Operation, private Gather::Owner {
   // False: the error has been delivered.
   bool AddSplitParts(const Request& request);
   bool AddPartForEachPrimary(const Request& request);
+  // Asks for each key of the parts that got TRYAGAIN by itself. False: there is none.
+  bool AskSingly();
+  // The replies to those, as the replies of the parts.
+  void JoinSingles();
+  void Answer();
 
   Gather gather_;
+  Gather singles_;  // first_key: the part of gather_ that each belongs to
+  ShardRequest::Terms terms_;
+  int key_step_ = 0;
   std::vector<routing::Plan::Key> keys_;  // of a split, the plan's
 };
 

@@ -56,6 +56,8 @@ void Gather::Reset() {
     part.first_key = part.key_count = 0;
   }
   used_ = 0;
+  byte_limit_ = SIZE_MAX;
+  bytes_ = 0;
 }
 
 const Gather::Part* Gather::FirstFailure() const {
@@ -81,7 +83,8 @@ bool Gather::InDoubt(std::string* node) const {
 void Gather::OnShardReply(ShardRequest& request, std::string_view reply, char type,
                           Outcome outcome) {
   Part& part = *parts_[request.tag];
-  part.reply.assign(reply);
+  bytes_ += reply.size();
+  if (!overflowed() || type == '-') part.reply.assign(reply);
   part.type = type;
   part.outcome = outcome;
   CountDown();

@@ -38,6 +38,9 @@ class Gather final : private ShardRequest::Owner {
 
   // One more part, empty; its bytes are filled in by the caller. Before Start.
   Part& Add(Slot slot);
+  // Bytes of all replies together; beyond, they are dropped as they come. Before Start.
+  void set_byte_limit(size_t bytes) { byte_limit_ = bytes; }
+  bool overflowed() const { return bytes_ > byte_limit_; }
   // Reports inside when every part ends at once. At least one part.
   void Start(ShardAccess& access, Owner* owner, const ShardRequest::Terms& terms);
   // Gives up on what is under way.
@@ -62,6 +65,8 @@ class Gather final : private ShardRequest::Owner {
   std::vector<std::unique_ptr<Part>> parts_;  // the first used_ are in use
   size_t used_ = 0;
   size_t outstanding_ = 0;
+  size_t byte_limit_ = SIZE_MAX;
+  size_t bytes_ = 0;
   Owner* owner_ = nullptr;
   bool repeatable_ = false;
 };

@@ -36,14 +36,17 @@ bool ReadTarget(std::string_view text, const net::Endpoint& asked, Redirect* red
 
 Redirect ReadRedirect(std::string_view reply, const net::Endpoint& asked) {
   Redirect redirect;
+  if (IsTryAgain(reply)) {
+    redirect.kind = Redirect::Kind::kTryAgain;
+    return redirect;
+  }
   reply.remove_prefix(1);
   reply.remove_suffix(reply.ends_with("\r\n") ? 2 : 0);
   if (reply.starts_with("MOVED ")) {
     if (ReadTarget(reply.substr(6), asked, &redirect)) redirect.kind = Redirect::Kind::kMoved;
   } else if (reply.starts_with("ASK ")) {
     if (ReadTarget(reply.substr(4), asked, &redirect)) redirect.kind = Redirect::Kind::kAsk;
-  } else if (reply.starts_with("TRYAGAIN") || reply.starts_with("CLUSTERDOWN") ||
-             reply.starts_with("MASTERDOWN") || reply.starts_with("LOADING")) {
+  } else if (reply.starts_with("CLUSTERDOWN") || reply.starts_with("MASTERDOWN") || reply.starts_with("LOADING")) {
     redirect.kind = Redirect::Kind::kUnsettled;
   }
   return redirect;

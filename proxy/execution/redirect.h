@@ -15,8 +15,9 @@ struct Redirect {
     kNone,   // an answer for the client
     kMoved,  // ask `node`, from now on
     kAsk,    // ask `node` this once, after ASKING
-    // The cluster is not able to answer for the moment; for the client too, as yet. TRYAGAIN,
-    // CLUSTERDOWN, MASTERDOWN, LOADING: where waiting instead of answering will begin.
+    kTryAgain,  // some of the keys are here, others at another node, while their slot moves
+    // The cluster is not able to answer for the moment; for the client too. CLUSTERDOWN, MASTERDOWN,
+    // LOADING.
     kUnsettled,
   };
   Kind kind = Kind::kNone;
@@ -27,5 +28,10 @@ struct Redirect {
 // `reply`: a complete reply whose first byte is '-'. `asked`: the node that gave it, meant when a
 // redirect names no host. A MOVED or ASK that is malformed is kNone.
 Redirect ReadRedirect(std::string_view reply, const net::Endpoint& asked);
+
+// Whether `reply` is the error TRYAGAIN: nothing was executed.
+inline bool IsTryAgain(std::string_view reply) {
+  return reply.starts_with("-TRYAGAIN");
+}
 
 }  // namespace keyway::proxy::execution

@@ -30,6 +30,8 @@ struct AccessOptions {
   // error.
   size_t max_waiting_requests = 100'000;
   size_t max_waiting_bytes = 64 * 1024 * 1024;
+  // Of the replies that one request gathers to compute its own.
+  size_t max_gathered_bytes = 256 * 1024 * 1024;
   // Attempts of one request at shards that cannot be reached. The deadline usually ends it first.
   int max_attempts = 250;
   std::string startup_nodes;  // for the error while there is no map

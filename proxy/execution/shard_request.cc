@@ -21,6 +21,7 @@ void ShardRequest::Start(ShardAccess& access, Owner* owner, Slot slot, const Ter
   terms_ = terms;
   redirected_ = asking_ = false;
   redirects_ = attempts_ = 0;
+  last_error_.clear();
   Send();
 }
 
@@ -79,6 +80,17 @@ void ShardRequest::OnWholeReply(std::string_view reply, char type) {
     case Redirect::Kind::kNone:
       Finish(reply, type, Outcome::kError);
       return;
+    case Redirect::Kind::kTryAgain:
+      access_->RequestRefresh();
+      if (terms_.reports_tryagain) {
+        Finish(reply, type, Outcome::kError);
+        return;
+      }
+      state_ = State::kIdle;
+      redirected_ = false;
+      last_error_.assign(reply);
+      WaitForShard("the keys of slot " + std::to_string(slot_) + " are on their way", Outcome::kError);
+      return;
     case Redirect::Kind::kUnsettled:
       access_->RequestRefresh();
       Finish(reply, type, Outcome::kError);
@@ -123,6 +135,7 @@ void ShardRequest::Follow(net::Endpoint node, bool asking) {
 
 void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) {
   state_ = State::kIdle;
+  last_error_.clear();
   access_->RequestRefresh();
   switch (failure) {
     case backend::Failure::kQueueFull:

@@ -41,6 +41,9 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
     // reply of EXEC. One that was aborted because the slot is elsewhere is sent again there; because of
     // anything else, gives the error of the request that caused it, which was the first to fail.
     int requests = 1;
+    // Its keys may be asked for one at a time: TRYAGAIN is reported at once. Else it is sent again
+    // until the slot has arrived.
+    bool reports_tryagain = false;
   };
 
   ShardRequest() = default;
@@ -59,6 +62,9 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   // Whether a shard may have executed it, or may still do so, without the reply having come.
   bool in_doubt() const { return state_ == State::kSent && !terms_.repeatable; }
   const net::Endpoint& node() const { return node_; }
+  // The error of a shard because of which it is sent again, for who will not wait any longer. Empty:
+  // there is none.
+  std::string_view last_error() const { return last_error_; }
 
  private:
   friend class ShardAccess;
@@ -90,6 +96,7 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   int attempts_ = 0;
   int replies_left_ = 0;
   std::string first_error_;  // of a transaction
+  std::string last_error_;   // why it is sent again
 };
 
 }  // namespace keyway::proxy::execution

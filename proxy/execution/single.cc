@@ -26,6 +26,11 @@ void SingleOperation::Abandon() {
 }
 
 std::string SingleOperation::DeadlineError(Outcome* outcome) {
+  if (!request_.last_error().empty()) {
+    *outcome = Outcome::kError;
+    std::string_view error = request_.last_error().substr(1);
+    return std::string(error.substr(0, error.find('\r')));
+  }
   const std::string cause =
       DeadlineCause(net::ToString(request_.node()), executor().access().options().deadline_ms);
   *outcome = request_.in_doubt() ? Outcome::kUncertain : Outcome::kDeadline;

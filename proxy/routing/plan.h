@@ -31,9 +31,12 @@ struct Plan {
   // It uses a connection of its own, so that all earlier requests of the client have to be answered
   // before it starts.
   bool pinned = false;
+  // kOneSlot: it could be asked key by key, as kSplit is, would the shard not answer for all at once.
+  // `keys` and `key_step` are those of kSplit.
+  bool divisible = false;
   Slot slot = 0;
-  // kSplit: every key, grouped by slot; within a slot in the order of the request. kFirstReady: every
-  // key in the order of the request.
+  // kSplit, and kSpecial of a gathered command: every key, grouped by slot; within a slot in the order
+  // of the request. kFirstReady: every key in the order of the request.
   std::vector<Key> keys;
   // kSplit: arguments that go with a key, itself included (MGET 1, MSET 2).
   int key_step = 0;

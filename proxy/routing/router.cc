@@ -94,6 +94,8 @@ Router::Row Router::Classify(const Command& command) {
       // nothing.
       if (row.request_policy == RequestPolicy::kMultiShard) return {.shape = Shape::kKeys};
       return {.shape = Shape::kSpecial};
+    case command::Route::kGathered:
+      return {.shape = Shape::kGathered};
     case command::Route::kRefused:
       return {.shape = Shape::kRefused};
     case command::Route::kByPolicy:
@@ -143,7 +145,7 @@ Router::Blocking Router::ClassifyBlocking(const Spec& row) {
 
 void Router::Route(const Command& command, Arguments arguments, Plan* plan) {
   const Row& row = rows_[command.id];
-  plan->pinned = false;
+  plan->pinned = plan->divisible = false;
   switch (row.blocking) {
     case Blocking::kNever:
       break;
@@ -166,7 +168,10 @@ void Router::Route(const Command& command, Arguments arguments, Plan* plan) {
       RouteByKeys(command, arguments, plan);
       return;
     case Shape::kSplit:
-      Split(command, arguments, plan);
+      Split(command, arguments, Plan::Kind::kSplit, plan);
+      return;
+    case Shape::kGathered:
+      Split(command, arguments, Plan::Kind::kSpecial, plan);
       return;
     case Shape::kAnyShard:
       plan->kind = Plan::Kind::kAnyShard;
@@ -229,7 +234,7 @@ void Router::RouteBlocking(const Command& command, Arguments arguments, int time
   }
 }
 
-void Router::Split(const Command& command, Arguments arguments, Plan* plan) {
+void Router::Split(const Command& command, Arguments arguments, Plan::Kind several, Plan* plan) {
   if (!command::FindSlotKeys(command, arguments, &positions_).ok() || positions_.empty()) {
     plan->kind = Plan::Kind::kAnyShard;
     return;
@@ -242,17 +247,18 @@ void Router::Split(const Command& command, Arguments arguments, Plan* plan) {
     one_slot = one_slot && (plan->keys.empty() || plan->keys[0].slot == slot);
     plan->keys.push_back({slot, position.index});
   }
+  plan->key_step = command::KeyStep(command);
   if (one_slot) {
     plan->kind = Plan::Kind::kOneSlot;
     plan->slot = plan->keys[0].slot;
+    plan->divisible = several == Plan::Kind::kSplit && plan->keys.size() > 1;
     return;
   }
   // By index within a slot: the order of the request, without stable_sort's allocation.
   std::sort(plan->keys.begin(), plan->keys.end(), [](const Plan::Key& a, const Plan::Key& b) {
     return a.slot != b.slot ? a.slot < b.slot : a.index < b.index;
   });
-  plan->kind = Plan::Kind::kSplit;
-  plan->key_step = command::KeyStep(command);
+  plan->kind = several;
 }
 
 bool Router::KeyWithoutValue(const Command& command, Arguments arguments, Plan* plan) const {
@@ -298,6 +304,9 @@ Status Validate(const std::function<bool(const Command&)>& has_local,
         if (row.request_policy != RequestPolicy::kMultiShard && !has_special(command)) {
           return bad("is special, but has no executor");
         }
+        continue;
+      case command::Route::kGathered:
+        if (!has_special(command)) return bad("is gathered, but has no executor");
         continue;
       case command::Route::kRefused:
         continue;

@@ -36,6 +36,7 @@ class Router {
     kFixedKey,  // exactly one key, always at the same place
     kKeys,      // the keys are where FindKeys says
     kSplit,
+    kGathered,
     kAnyShard,
     kAllShards,
     kLocal,
@@ -57,8 +58,9 @@ class Router {
                      int timeout, Plan* plan);
   void RouteByKeys(const command::Command& command, std::span<const std::string_view> arguments,
                    Plan* plan);
+  // Of keys in several slots, `several` is the plan.
   void Split(const command::Command& command, std::span<const std::string_view> arguments,
-             Plan* plan);
+             Plan::Kind several, Plan* plan);
   // MSET k v k2: a shard would look at the slots first, so the error is given here.
   bool KeyWithoutValue(const command::Command& command, std::span<const std::string_view> arguments,
                        Plan* plan) const;

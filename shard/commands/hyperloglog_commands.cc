@@ -11,7 +11,6 @@
 namespace keyway::shard::commands {
 
 using keyspace::Key;
-using types::HyperLogLog;
 using types::HyperLogLogError;
 
 namespace {
@@ -84,7 +83,7 @@ void Pfdebug(CommandContext& context) {
 }
 
 void Pfselftest(CommandContext& context) {
-  const std::string failure = types::TestHyperLogLog();
+  const std::string failure = TestHyperLogLog();
   if (!failure.empty()) return context.reply.Error(failure);
   context.reply.Ok();
 }

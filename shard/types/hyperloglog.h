@@ -1,29 +1,14 @@
-// HyperLogLog: how many distinct elements were added, within 0.81 %, in at most 12 KB. A string with
-// Redis's own layout, so that its bytes can be read, stored and sent as those of any string:
-//
-//   "HYLL" | encoding (1 byte: 0 dense, 1 sparse) | 3 bytes 0 | cached cardinality (8, little endian;
-//   the highest bit set: it is out of date) | registers
-//
-//   dense:  16384 registers of 6 bits, the first in the lowest bits of the first byte
-//   sparse: runs of registers with one value
-//     00xxxxxx           x + 1 registers that are 0             (ZERO)
-//     01xxxxxx xxxxxxxx  x + 1 registers that are 0             (XZERO)
-//     1vvvvvxx           x + 1 registers that are v + 1, <= 32  (VAL)
-//
-// An element's register is the low 14 bits of its hash (MurmurHash64A), and what may raise that is 1
-// more than the number of zero bits that follow. A sparse one that would grow past a limit becomes
-// dense. The estimator is Otmar Ertl's (arXiv:1702.01284, algorithm 6).
+// HyperLogLogs at keys: strings whose bytes are common/hyperloglog's.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "common/base/expected.h"
+#include "common/hyperloglog/hyperloglog.h"
 #include "shard/keyspace/database.h"
 #include "shard/keyspace/key.h"
 
@@ -33,44 +18,6 @@ enum class HyperLogLogError : uint8_t {
   kWrongType,  // not a string
   kNotOne,     // a string, but no HyperLogLog
   kCorrupted,  // it looks like one, but its registers do not make sense
-};
-
-// The bytes of one. Any bytes will do where not said otherwise.
-class HyperLogLog {
- public:
-  static constexpr size_t kRegisters = 16384;
-  static constexpr size_t kHeaderBytes = 16;
-  static constexpr size_t kDenseBytes = kHeaderBytes + kRegisters * 6 / 8;
-  using Registers = std::array<uint8_t, kRegisters>;
-
-  // Whether the header is one, and the length if it is dense.
-  static bool IsValid(std::string_view bytes);
-  // The below take only bytes that are valid in this sense.
-  static bool IsSparse(std::string_view bytes) { return bytes[4] == 1; }
-  // nullopt: out of date.
-  static std::optional<uint64_t> CachedCount(std::string_view bytes);
-  static void SetCachedCount(char* bytes, uint64_t count);
-  static void InvalidateCount(char* bytes);
-  // nullopt: the registers are corrupted.
-  static std::optional<uint64_t> Count(std::string_view bytes);
-  static uint64_t Count(const Registers& registers);
-  // Raises each of `registers` to what it is in `bytes`. Returns false for corrupted ones.
-  static bool MergeInto(std::string_view bytes, Registers* registers);
-
-  // A sparse one without elements.
-  static std::string Empty();
-  // False for corrupted ones, which stay as they are.
-  static bool MakeDense(std::string* bytes);
-  // Raises a register. 1: done; 0: it was as high already; -1: corrupted.
-  static int Raise(std::string* bytes, size_t sparse_limit, size_t index, uint8_t value);
-  static int Add(std::string* bytes, size_t sparse_limit, std::string_view element);
-  // The same for a dense one, whose length does not change.
-  static bool AddToDense(char* bytes, std::string_view element);
-
-  static uint8_t DenseRegister(std::string_view bytes, size_t index);
-
-  // The runs of a sparse one as PFDEBUG DECODE prints them: "Z:100 v:1,2 z:5".
-  static std::string Describe(std::string_view bytes);
 };
 
 // A string that is a HyperLogLog, to be changed: made if it is not there and `create` says so.
@@ -95,8 +42,5 @@ Expected<void, HyperLogLogError> MergeHyperLogLogs(keyspace::Database& database,
 Expected<std::string, HyperLogLogError> LoadHyperLogLog(keyspace::Database& database,
                                                         const keyspace::Key& key, bool make_dense,
                                                         int64_t now_ms);
-
-// PFSELFTEST: "" when all is well, else what is not.
-std::string TestHyperLogLog();
 
 }  // namespace keyway::shard::types

@@ -1,40 +1,19 @@
 #include "shard/types/score.h"
 
-#include <cctype>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <string>
 
+#include "common/base/parse_double.h"
+
 namespace keyway::shard::types {
-namespace {
-
-// Most scores; the locale and everything that is rare is left to strtod.
-bool ParsePlainScore(std::string_view text, double* score) {
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, *score);
-  return result.ec == std::errc() && result.ptr == end && !std::isnan(*score);
-}
-
-}  // namespace
-
 bool ParseScore(std::string_view text, double* score) {
-  if (ParsePlainScore(text, score)) return true;
-  if (text.empty() || std::isspace(static_cast<unsigned char>(text.front())) != 0) return false;
-  const std::string terminated(text);
-  char* end = nullptr;
-  errno = 0;
-  const double parsed = std::strtod(terminated.c_str(), &end);
-  if (end != terminated.c_str() + terminated.size()) return false;
-  if (errno == ERANGE && (std::isinf(parsed) || parsed == 0)) return false;
-  if (std::isnan(parsed)) return false;
-  *score = parsed;
-  return true;
+  return ParseDouble(text, score);
 }
 
 bool ParseScoreBound(std::string_view text, double* score) {
-  if (ParsePlainScore(text, score)) return true;
+  if (ParseDouble(text, score)) return true;
   const std::string terminated(text);
   char* end = nullptr;
   *score = std::strtod(terminated.c_str(), &end);

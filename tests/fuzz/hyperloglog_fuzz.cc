@@ -5,11 +5,11 @@
 #include <string>
 #include <string_view>
 
-#include "shard/types/hyperloglog.h"
+#include "common/hyperloglog/hyperloglog.h"
 
 namespace {
 
-using keyway::shard::types::HyperLogLog;
+using keyway::HyperLogLog;
 
 void Check(bool right) {
   if (!right) std::abort();

@@ -535,7 +535,7 @@ class CompareTest(proxied_cluster.ProxiedClusterTest):
         client = self.proxy.client()
         self.addCleanup(client.close)
         error = b"-CROSSSLOT Keys in request don't hash to the same slot\r\n"
-        for request in ["RENAME a b", "SINTER a b", "MSETNX a 1 b 2", "ZUNIONSTORE a 2 b c", "PFMERGE a b", "LMOVE a b LEFT LEFT",
+        for request in ["RENAME a b", "SINTERSTORE a b", "MSETNX a 1 b 2", "ZUNIONSTORE a 2 b c", "PFMERGE a b", "LMOVE a b LEFT LEFT",
                         "COPY a b", "XREAD STREAMS a b 0 0", "EVAL x 2 a b"]:
             self.assertEqual(client.call(*request.split()), error, request)
 

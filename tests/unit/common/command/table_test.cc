@@ -141,6 +141,9 @@ TEST(RouteTest, FollowsWhatACommandNeeds) {
                                 "info", "command|docs", "select", "time"}) {
     EXPECT_EQ(route(name), Route::kLocal) << name;
   }
+  for (std::string_view name : {"sinter", "sunion", "sdiff", "sintercard", "zunion", "pfcount"}) {
+    EXPECT_EQ(route(name), Route::kGathered) << name;
+  }
   for (std::string_view name : {"scan", "randomkey"}) EXPECT_EQ(route(name), Route::kSpecial);
   for (std::string_view name : {"blpop", "multi", "subscribe", "monitor", "psync", "swapdb",
                                 "debug", "wait", "latency|reset", "migrate"}) {

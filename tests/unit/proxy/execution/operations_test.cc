@@ -295,6 +295,40 @@ TEST_F(OperationsTest, AddsUp) {
   EXPECT_EQ(Ask({"DEL", "a", "b", "c", "{c}"}), ":4\r\n");
 }
 
+TEST_F(OperationsTest, KeysOfASlotOnItsWayAreAskedForOneAtATime) {
+  Make();
+  cluster_->node(2).set_answer([this](const Words& words) -> std::string {
+    if (words.size() > 2) return "-TRYAGAIN Multiple keys request during rehashing of slot\r\n";
+    if (words[1] == "{a}2") return AskAt(kKeys[2], cluster_->node(1));
+    return words[0] == "MGET" ? "*1\r\n" + Bulk("here") : ":1\r\n";
+  });
+  cluster_->node(1).set_answer([](const Words& words) -> std::string {
+    return words[0] == "MGET" ? "*1\r\n" + Bulk("there") : words[0] == "ASKING" ? "+OK\r\n" : ":1\r\n";
+  });
+  cluster_->node(0).set_answer([](const Words& words) -> std::string {
+    return words[0] == "MGET" ? "*1\r\n" + Bulk("b") : ":1\r\n";
+  });
+  EXPECT_EQ(Ask({"MGET", "a", "{a}2"}), "*2\r\n" + Bulk("here") + Bulk("there"));
+  EXPECT_EQ(Ask({"MGET", "{a}2", "b", "a"}), "*3\r\n" + Bulk("there") + Bulk("b") + Bulk("here"));
+  EXPECT_EQ(Ask({"DEL", "a", "{a}2", "b"}), ":3\r\n");
+  EXPECT_EQ(outcome_, Outcome::kOk);
+  cluster_->node(1).set_answer([](const Words& words) -> std::string {
+    return words[0] == "ASKING" ? "+OK\r\n" : "-OOM x\r\n";
+  });
+  EXPECT_EQ(Ask({"UNLINK", "a", "{a}2", "b"}), "-OOM x\r\n");
+}
+
+TEST_F(OperationsTest, WhatIsNotDivisibleWaitsForItsKeysToArrive) {
+  Make({.deadline_ms = 300, .retry_interval_ms = 5});
+  int asked = 0;
+  cluster_->node(2).set_answer([&](const Words&) -> std::string {
+    return ++asked < 3 ? "-TRYAGAIN Multiple keys\r\n" : "+OK\r\n";
+  });
+  EXPECT_EQ(Ask({"RENAME", "a", "{a}2"}), "+OK\r\n");
+  cluster_->node(2).set_answer([](const Words&) { return "-TRYAGAIN Multiple keys\r\n"; });
+  EXPECT_EQ(Ask({"RENAME", "a", "{a}2"}), "-TRYAGAIN Multiple keys\r\n");
+}
+
 TEST_F(OperationsTest, OnePartThatFailsIsTheReply) {
   Make();
   for (int i = 0; i < 3; ++i) {

@@ -30,7 +30,8 @@ TEST(RedirectTest, Ipv6AndNoHost) {
 }
 
 TEST(RedirectTest, Unsettled) {
-  for (const char* reply : {"-TRYAGAIN Multiple keys\r\n", "-CLUSTERDOWN The cluster is down\r\n",
+  EXPECT_EQ(ReadRedirect("-TRYAGAIN Multiple keys\r\n", kAsked).kind, Kind::kTryAgain);
+  for (const char* reply : {"-CLUSTERDOWN The cluster is down\r\n",
                             "-MASTERDOWN Link\r\n", "-LOADING Redis is loading\r\n"}) {
     EXPECT_EQ(ReadRedirect(reply, kAsked).kind, Kind::kUnsettled) << reply;
   }

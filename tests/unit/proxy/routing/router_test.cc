@@ -67,8 +67,32 @@ TEST(RouterTest, TheHashTagDecides) {
   EXPECT_EQ(plan.slot, KeySlot("tag"));
 }
 
+TEST(RouterTest, WhatIsGatheredHasItsKeysBySlot) {
+  for (const char* line : {"SINTER a b a", "SUNION a b a", "PFCOUNT a b a"}) {
+    const Plan plan = RouteLine(line);
+    EXPECT_EQ(plan.kind, Kind::kSpecial) << line;
+    ASSERT_EQ(plan.keys.size(), 3u);
+    EXPECT_EQ(plan.keys[0].index, 2);  // b is in a lower slot
+    EXPECT_EQ(plan.keys[1].index, 1);
+    EXPECT_EQ(plan.keys[2].index, 3);
+  }
+  EXPECT_EQ(RouteLine("ZUNION 2 a b WEIGHTS 1 2").kind, Kind::kSpecial);
+  EXPECT_EQ(RouteLine("SINTERCARD 2 a b LIMIT x").kind, Kind::kSpecial);
+  EXPECT_EQ(RouteLine("SINTER a{t} b{t}").kind, Kind::kOneSlot);
+  EXPECT_FALSE(RouteLine("SINTER a{t} b{t}").divisible);
+  EXPECT_EQ(RouteLine("ZUNION 3 a b").kind, Kind::kAnyShard);
+}
+
+TEST(RouterTest, SeveralKeysOfOneSlotAreDivisible) {
+  EXPECT_TRUE(RouteLine("MGET a{t} b{t}").divisible);
+  EXPECT_EQ(RouteLine("MGET a{t} b{t}").kind, Kind::kOneSlot);
+  EXPECT_TRUE(RouteLine("MSET a{t} 1 b{t} 2").divisible);
+  EXPECT_FALSE(RouteLine("MGET a").divisible);
+  EXPECT_FALSE(RouteLine("MSETNX a{t} 1 b{t} 2").divisible);
+}
+
 TEST(RouterTest, RefusesKeysInSeveralSlots) {
-  for (const char* line : {"RENAME a b", "SINTER a b", "MSETNX a 1 b 2", "EVAL x 2 a b",
+  for (const char* line : {"RENAME a b", "SINTERSTORE a b", "MSETNX a 1 b 2", "EVAL x 2 a b",
                            "ZUNIONSTORE a 1 b", "XREAD STREAMS a b 0 0", "SORT a STORE b",
                            "BITOP AND a b", "LMOVE a b LEFT LEFT", "COPY a b"}) {
     const Plan plan = RouteLine(line);
@@ -210,6 +234,9 @@ TEST(RouterTest, EveryRowYieldsAPlan) {
         break;
       case command::Route::kSpecial:
         EXPECT_TRUE(plan.kind == Kind::kSpecial || plan.kind == Kind::kOneSlot);
+        break;
+      case command::Route::kGathered:
+        EXPECT_EQ(plan.kind, Kind::kOneSlot);
         break;
       case command::Route::kByPolicy:
         if (row.request_policy == command::RequestPolicy::kAllShards ||

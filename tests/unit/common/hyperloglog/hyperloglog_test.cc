@@ -1,10 +1,10 @@
-#include "shard/types/hyperloglog.h"
+#include "common/hyperloglog/hyperloglog.h"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace keyway::shard::types {
+namespace keyway {
 namespace {
 
 using namespace std::string_literals;  // NOLINT(google-build-using-namespace)
@@ -53,4 +53,4 @@ TEST(HyperLogLog, SelfTest) {
 }
 
 }  // namespace
-}  // namespace keyway::shard::types
+}  // namespace keyway

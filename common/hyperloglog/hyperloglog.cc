@@ -1,11 +1,11 @@
-#include "shard/types/hyperloglog.h"
+#include "common/hyperloglog/hyperloglog.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
-namespace keyway::shard::types {
+namespace keyway {
 namespace {
 
 constexpr int kIndexBits = 14;
@@ -431,4 +431,4 @@ std::string TestHyperLogLog() {
   return "";
 }
 
-}  // namespace keyway::shard::types
+}  // namespace keyway
