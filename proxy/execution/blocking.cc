@@ -151,6 +151,7 @@ void BlockingOperation::OnError(std::string_view reply) {
     case Redirect::Kind::kAsk:
       access.statistics().asked.Add(1);
       return Follow(std::move(redirect.node), true);
+    case Redirect::Kind::kTryAgain:
     case Redirect::Kind::kUnsettled:
       access.RequestRefresh();
       return Pause(std::string(reply), Outcome::kError);
