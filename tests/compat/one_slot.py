@@ -10,7 +10,9 @@ import re
 # Where these have code.
 _CODE = {b"EVAL": 1, b"EVAL_RO": 1}
 _CODE_OF_SUBCOMMAND = {(b"SCRIPT", b"LOAD"): 2, (b"FUNCTION", b"LOAD"): -1}
-_SHARD_CHANNELS = {(b"SSUBSCRIBE",): slice(1, None), (b"SUNSUBSCRIBE",): slice(1, None), (b"SPUBLISH",): slice(1, 2),
+_SHARD_DEBUG_OF_KEYS = {(b"DEBUG", name): slice(2, 3) for name in (b"OBJECT", b"SDSLEN", b"LISTPACK", b"ZIPLIST", b"QUICKLIST", b"HTSTATS-KEY")} | \
+    {(b"DEBUG", b"DIGEST-VALUE"): slice(2, None)}
+_CHANNELS = {(b"SSUBSCRIBE",): slice(1, None), (b"SUNSUBSCRIBE",): slice(1, None), (b"SPUBLISH",): slice(1, 2),
                    (b"PUBSUB", b"SHARDNUMSUB"): slice(2, None), (b"PUBSUB", b"SHARDCHANNELS"): slice(2, 3)}
 _CHANNELS = {b"SUBSCRIBE", b"UNSUBSCRIBE", b"PSUBSCRIBE", b"PUNSUBSCRIBE", b"PUBLISH"}
 _KEYSPACE_CHANNEL = re.compile(rb"(__keyspace@[^_]*__:)([^*].*)", re.DOTALL)
@@ -36,7 +38,7 @@ def _end_of_argument(code, at):
 
 
 class KeysInOneSlot:
-    """`client`: a connection to redis-server that nothing else uses."""
+    """`client`: a connection to a redis-server that takes no part in the comparison."""
 
     def __init__(self, client, tag):
         self.client, self.prefix = client, b"{%s}" % tag.encode()
@@ -81,9 +83,13 @@ class KeysInOneSlot:
         code = _CODE.get(name, _CODE_OF_SUBCOMMAND.get(names))
         if code is not None and len(words) > code:
             words[code] = self.adapt_code(words[code])
-        channels = _SHARD_CHANNELS.get(names[:1], _SHARD_CHANNELS.get(names))
-        if channels is not None:
-            words[channels] = [self._pattern(word) for word in words[channels]]
+        others = _SHARD_CHANNELS.get(names[:1]) or _SHARD_CHANNELS.get(names) or _DEBUG_OF_KEYS.get(names)
+        if others is not None:
+            words[others] = [self._pattern(word) for word in words[others]]
+        if name in (b"FCALL", b"FCALL_RO") and len(words) > 3 and words[2].isdigit():
+            # What a function gets behind its keys may be a command to call.
+            rest = 3 + int(words[2])
+            words[rest:] = self._adapted(words[rest:])
         if name in _CHANNELS:
             words = [_KEYSPACE_CHANNEL.sub(lambda found: found[1] + self.prefix + found[2], word) for word in words]
         if name == b"KEYS" and len(words) == 2:

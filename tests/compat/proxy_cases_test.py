@@ -25,6 +25,7 @@ from one_slot import KeysInOneSlot  # noqa: E402
 _CASES = _HERE / "cases"
 _ONLY_EXCLUDED = bool(os.environ.get("KEYWAY_EXCLUDED"))
 _DIRECTIVES = {"enable_debug_command": "yes"}
+_FLAGS = {"enable_debug_command": "true"}
 # Its slot is of the first shard, where scripts without keys are executed, which then find the keys that they name in their code.
 _TAG = "b"
 # The nodes, by the name that KEYWAY_NODES takes. A shard's cluster may have several databases, Redis 7.0's cannot.
@@ -46,11 +47,23 @@ class ProxySide(cases_test.Side):
         return sum(int(text.split("blocked_clients:")[1].split()[0]) for text in texts)
 
 
+    def request(self, name, words):
+        """A SCAN goes on to its end, as it is asked of one shard at a time."""
+        reply = super().request(name, words)
+        if words[0].upper() != b"SCAN" or not reply.startswith(b"*2"):
+            return reply
+        cursor, keys = kt.value_of(reply)
+        while cursor != b"0":
+            cursor, more = self.client(name).value(words[0], cursor, *words[2:])
+            keys += more
+        return b"*2\r\n$1\r\n0\r\n" + kt.encode(*keys)
+
+
 class Runner(cases_test.Runner):
-    def __init__(self, reference, proxy, nodes, resp):
+    def __init__(self, reference, proxy, nodes, resp, keys):
         super().__init__(reference, proxy, resp)
         self.sides[1] = ProxySide(proxy, nodes, resp)
-        self.keys = KeysInOneSlot(reference.client(), _TAG)
+        self.keys = keys
 
     def words_of(self, line):
         return self.keys.adapt(super().words_of(line))
@@ -64,6 +77,13 @@ def reason_to_skip(file, case, kind):
 
 class ProxyCasesTest(kt.TestCase):
     _clusters = {}
+    _keys = []
+
+    def keys(self):
+        if not self._keys:
+            server = self._starter().start(kt.RedisServer())
+            self._keys.append(KeysInOneSlot(server.client(), _TAG))
+        return self._keys[0]
 
     def nodes(self, kind):
         """Three nodes, started once for all tests."""
@@ -85,9 +105,9 @@ class ProxyCasesTest(kt.TestCase):
         reference = self.start(kt.RedisServer(**_DIRECTIVES, databases=16))
         nodes = self.nodes(kind)
         seeds = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
-        proxy = self.start(kt.KeywayProxy(startup_nodes=seeds, threads=2))
+        proxy = self.start(kt.KeywayProxy(startup_nodes=seeds, threads=2, **_FLAGS))
         kt.wait_until(lambda: proxy.info("proxy").get("proxy_covered_slots") == "16384", what="the slot map")
-        runner = Runner(reference, proxy, nodes, resp)
+        runner = Runner(reference, proxy, nodes, resp, self.keys())
         differences = []
         for case in cases_test.read_cases(path):
             if case.skipped == resp or (reason_to_skip(path.stem, case, kind) is not None) != _ONLY_EXCLUDED:

@@ -9,14 +9,14 @@ Strings and keys are here; every other family has a file <family>_requests.py wi
     COMMANDS = [(ListRequests.push, 10), ...]            # with their weights
     UNORDERED = {b"SMEMBERS": "elements", ...}           # where Redis gives no order: "elements" or "pairs"
 
-and, if need be, the other tables below; it is named in _FAMILIES.
+and, if need be, the other tables below; it is named in FAMILIES.
 """
 
 import importlib
 import random
 
 # Modules of this folder: a class, its commands, and what has no order. One line a family.
-_FAMILIES = [
+FAMILIES = [
     "dump_requests",
     "hyperloglog_requests",
     "bitmap_requests",
@@ -30,7 +30,7 @@ _FAMILIES = [
     "pubsub_requests",
     "scripting_requests",
 ]
-_MODULES = [importlib.import_module(name) for name in _FAMILIES]
+_MODULES = [importlib.import_module(name) for name in FAMILIES]
 _MIXINS = tuple(value for module in _MODULES for name, value in vars(module).items()
                 if name.endswith("Requests") and value.__module__ == module.__name__)
 
@@ -124,7 +124,8 @@ class Generator(*_MIXINS):
     def noise(self, request):
         """Now and then drops, repeats or adds an argument."""
         request = list(request)
-        if self.random.random() < 0.04 and request[0] not in BY_CHANCE:
+        one_reply_only = request[0].upper().endswith(b"SUBSCRIBE")
+        if self.random.random() < 0.04 and request[0] not in BY_CHANCE and not one_reply_only:
             what = self.random.random()
             # In one slot, no option may come to stand where a key does.
             at = len(request) - 1 if self.one_slot else self.random.randrange(len(request))
@@ -246,5 +247,8 @@ class Generator(*_MIXINS):
     COMMANDS = STRING_COMMANDS + [row for module in _MODULES for row in module.COMMANDS]
 
     def request(self):
+        # In RESP2 a subscriber is refused almost everything: it does not stay one for long.
+        if self._listens_to is not None and self.random.random() < 0.5:
+            return tuple(self.subscription())
         methods, weights = zip(*self.COMMANDS)
         return self.noise(self.random.choices(methods, weights)[0](self))

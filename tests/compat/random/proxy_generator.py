@@ -2,13 +2,14 @@
 
 import re
 
-from generator import Generator
+from generator import FAMILIES, Generator
 
-# What is never sent: a command or `command subcommand`, or an option of a command, with its reason.
+# What is never sent: a command, a subcommand, or an option of a command, with its reason.
 _ONE_SERVER = "looks into or changes a single server, which the proxy leaves to the node"
 LEFT_OUT = {
     b"DEBUG": _ONE_SERVER,
     b"PFDEBUG": _ONE_SERVER,
+    (b"CLIENT", b"TRACKING"): "is refused: the shards' invalidations are not brought together",
 }
 _BY_KEYS = "a cluster node refuses SORT's patterns: the keys that they lead to may lie elsewhere"
 OPTIONS_LEFT_OUT = {
@@ -19,7 +20,10 @@ CODE_LEFT_OUT = {
     b"no-cluster": "a cluster node refuses scripts with this flag",
 }
 # Keys in several slots: these are split or gathered by the proxy; others give CROSSSLOT, and are not sent.
-ACROSS_SLOTS = {b"MGET", b"MSET", b"DEL", b"UNLINK", b"EXISTS", b"TOUCH"}
+ACROSS_SLOTS = {b"MGET", b"MSET", b"DEL", b"UNLINK", b"EXISTS", b"TOUCH", b"SINTER", b"SUNION", b"SDIFF", b"SINTERCARD", b"ZUNION", b"ZINTER",
+                b"ZDIFF", b"ZINTERCARD", b"PFCOUNT", b"BLPOP", b"BRPOP", b"BLMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP"}
+# One shard executes a transaction: what concerns all of them cannot be in one.
+NOT_IN_TRANSACTIONS = {b"DBSIZE", b"KEYS", b"SCAN", b"RANDOMKEY", b"FLUSHALL", b"FLUSHDB", b"SWAPDB", b"SCRIPT", b"FUNCTION", b"WAIT"}
 _TAGS = [b"{a}", b"{b}", b"{c}"]
 
 
@@ -92,6 +96,9 @@ class ProxyGenerator(Generator):
     scripts without keys are executed, which then find the keys that they name in their code."""
 
     def __init__(self, seed, rows, databases=False, spread=False, families=None, tag="b"):
+        if spread and families is None:
+            # Scripts name keys in their code, which then have to lie in the slot of their KEYS.
+            families = ["string"] + [name.removesuffix("_requests") for name in FAMILIES if name != "scripting_requests"]
         super().__init__(seed, one_slot=not spread, databases=databases, families=families, tag=tag)
         self.positions, self.spread = KeyPositions(rows), spread
         self._transaction_slot = None
@@ -104,12 +111,18 @@ class ProxyGenerator(Generator):
             if self.is_possible(request):
                 return request
 
+    def noise(self, request):
+        # A DISCARD that fails would leave the transaction open, which this generator does not see.
+        return tuple(request) if request[0] == b"DISCARD" else super().noise(request)
+
     def is_possible(self, request):
         """Whether a cluster can answer a request as a single server does."""
         name, words = request[0].upper(), {word.upper() for word in request[1:]}
-        if name in LEFT_OUT or any(name == command and option in words for command, option in OPTIONS_LEFT_OUT):
+        if name in LEFT_OUT or (name, *[word.upper() for word in request[1:2]]) in LEFT_OUT or any(name == command and option in words for command, option in OPTIONS_LEFT_OUT):
             return False
         if any(word in argument for argument in request for word in CODE_LEFT_OUT):
+            return False
+        if self._multi and name in NOT_IN_TRANSACTIONS:
             return False
         keys = [request[at] for at in self.positions.of(request)]
         if not self.spread:

@@ -191,7 +191,7 @@ class ScriptingRequests:
         import generator  # which knows all families: not before it is complete
         if self.random.random() < 0.04:
             return self.random.choice(_DENIED), True
-        rows = [row for row in type(self).COMMANDS if row[0] not in _METHODS and row[0].__name__ != "transaction"]
+        rows = [row for row in type(self).COMMANDS if row[0] not in _METHODS and row[0].__name__ not in ("transaction", "subscription")]
         methods, weights = zip(*rows)
         while True:
             request = self.noise(self.random.choices(methods, weights)[0](self))
@@ -325,7 +325,8 @@ class ScriptingRequests:
 
     def with_keys(self, request):
         keys = getattr(self, "script_keys", [])
-        count = str(len(keys)).encode() if self.random.random() < 0.98 else self.integer(-2, 8)
+        # What a script takes for keys from its arguments is in the one slot only as long as it gets those it was made with.
+        count = str(len(keys)).encode() if self.one_slot or self.random.random() < 0.98 else self.integer(-2, 8)
         return [*request, count, *keys, *getattr(self, "script_arguments", [])]
 
     # Requests.
@@ -336,12 +337,17 @@ class ScriptingRequests:
             lines.insert(0, self.random.choice(_SHEBANGS))
         script = "\n".join(lines).encode("latin-1")
         self.scripts_sent = [*getattr(self, "scripts_sent", [])[-20:], script]
+        arguments = {**getattr(self, "arguments_sent", {}), script: (self.script_keys, self.script_arguments)}
+        self.arguments_sent = {sent: arguments[sent] for sent in self.scripts_sent}
         return self.with_keys([self.random.choice([b"EVAL"] * 8 + [b"EVAL_RO"]), script])
 
     def script_again(self):
         sent = getattr(self, "scripts_sent", [])
-        digest = hashlib.sha1(self.random.choice(sent) if sent else b"").hexdigest().encode()
+        script = self.random.choice(sent) if sent else b""
+        digest = hashlib.sha1(script).hexdigest().encode()
         self.script_keys, self.script_arguments = self.some_keys(0, 3), [self.value() for _ in range(self.random.randint(0, 9))]
+        if self.one_slot and sent:
+            self.script_keys, self.script_arguments = self.arguments_sent[script]
         if self.random.random() < 0.1:
             digest = self.random.choice([digest.upper(), digest[:39], b"", digest + b"0"])
         return self.with_keys([self.random.choice([b"EVALSHA"] * 8 + [b"EVALSHA_RO"]), digest])
