@@ -10,10 +10,10 @@ import re
 # Where these have code.
 _CODE = {b"EVAL": 1, b"EVAL_RO": 1}
 _CODE_OF_SUBCOMMAND = {(b"SCRIPT", b"LOAD"): 2, (b"FUNCTION", b"LOAD"): -1}
-_SHARD_DEBUG_OF_KEYS = {(b"DEBUG", name): slice(2, 3) for name in (b"OBJECT", b"SDSLEN", b"LISTPACK", b"ZIPLIST", b"QUICKLIST", b"HTSTATS-KEY")} | \
-    {(b"DEBUG", b"DIGEST-VALUE"): slice(2, None)}
-_CHANNELS = {(b"SSUBSCRIBE",): slice(1, None), (b"SUNSUBSCRIBE",): slice(1, None), (b"SPUBLISH",): slice(1, 2),
+_SHARD_CHANNELS = {(b"SSUBSCRIBE",): slice(1, None), (b"SUNSUBSCRIBE",): slice(1, None), (b"SPUBLISH",): slice(1, 2),
                    (b"PUBSUB", b"SHARDNUMSUB"): slice(2, None), (b"PUBSUB", b"SHARDCHANNELS"): slice(2, 3)}
+_DEBUG_OF_KEYS = {(b"DEBUG", name): slice(2, 3) for name in (b"OBJECT", b"SDSLEN", b"LISTPACK", b"ZIPLIST", b"QUICKLIST", b"HTSTATS-KEY")} | \
+    {(b"DEBUG", b"DIGEST-VALUE"): slice(2, None)}
 _CHANNELS = {b"SUBSCRIBE", b"UNSUBSCRIBE", b"PSUBSCRIBE", b"PUNSUBSCRIBE", b"PUBLISH"}
 _KEYSPACE_CHANNEL = re.compile(rb"(__keyspace@[^_]*__:)([^*].*)", re.DOTALL)
 _CALL = re.compile(rb"redis\.p?call\s*[,(]\s*")
