@@ -39,3 +39,4 @@ class PubSubRequests:
 
 COMMANDS = [(PubSubRequests.pubsub_publish, 4), (PubSubRequests.pubsub_ask, 4),
             (PubSubRequests.subscription, 2), (PubSubRequests.tracking_set, 1), (PubSubRequests.tracking_ask, 1)]
+UNORDERED = {b"PUBSUB": "elements"}
