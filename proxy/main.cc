@@ -66,7 +66,12 @@ DEFINE_string(proto_max_bulk_len, "512mb", "Longest argument of a request.");
 DEFINE_int32(connect_timeout_ms, 2000, "Milliseconds to connect to a shard.");
 DEFINE_int32(topology_refresh_ms, 5000, "Milliseconds between two looks at the cluster's slots.");
 DEFINE_int32(drain_timeout_ms, 10000, "Milliseconds that SIGTERM waits for requests under way.");
-DEFINE_int32(databases, 16, "What CONFIG GET databases says. SELECT asks the shards.");
+DEFINE_int32(databases, 0,
+             "What CONFIG GET databases says; 0: what the shards say. SELECT asks the shards.");
+DEFINE_string(advertise, "",
+              "All proxies as host:port, separated by commas, in the same order at each: what CLUSTER "
+              "shows to cluster-aware clients as the nodes. Empty: this one alone.");
+DEFINE_bool(enable_debug_command, false, "Passes DEBUG on to the shards.");
 DEFINE_string(logfile, "", "File of the log; re-opened on SIGUSR1. Empty: standard output.");
 DEFINE_string(loglevel, "notice", "debug, verbose, notice or warning.");
 DEFINE_string(pidfile, "", "File for the process id. Empty: none.");
@@ -160,7 +165,7 @@ void CheckNumbers(FlagCheck& check) {
   check.Range("connect_timeout_ms", FLAGS_connect_timeout_ms, 10, 3'600'000);
   check.Range("topology_refresh_ms", FLAGS_topology_refresh_ms, 100, 3'600'000);
   check.Range("drain_timeout_ms", FLAGS_drain_timeout_ms, 0, 3'600'000);
-  check.Range("databases", FLAGS_databases, 1, INT_MAX);
+  check.Range("databases", FLAGS_databases, 0, INT_MAX);
 }
 
 // The value of client-output-buffer-limit. Replicas are no clients of a proxy.
@@ -188,26 +193,24 @@ session::Identity MakeIdentity(const char* program) {
     return std::to_string(config::ParseMemory(text).value_or(0));
   };
   identity.config = {
-      {"appendonly", "no"},
       {"bind", FLAGS_bind},
       {"client-output-buffer-limit", OutputLimitsAsRedisSaysThem()},
       {"client-query-buffer-limit", bytes(FLAGS_client_query_buffer_limit)},
       {"cluster-enabled", "no"},
-      {"databases", std::to_string(FLAGS_databases)},
+      {"daemonize", "no"},
+      {"enable-debug-command", FLAGS_enable_debug_command ? "yes" : "no"},
       {"logfile", FLAGS_logfile},
       {"loglevel", FLAGS_loglevel},
       {"maxclients", std::to_string(FLAGS_maxclients)},
-      {"maxmemory", "0"},
-      {"maxmemory-policy", "noeviction"},
-      {"notify-keyspace-events", ""},
       {"pidfile", FLAGS_pidfile},
       {"port", std::to_string(FLAGS_port)},
       {"proto-max-bulk-len", bytes(FLAGS_proto_max_bulk_len)},
-      {"save", ""},
+      {"requirepass", FLAGS_requirepass},
       {"tcp-backlog", std::to_string(FLAGS_tcp_backlog)},
       {"tcp-keepalive", std::to_string(FLAGS_tcp_keepalive)},
       {"timeout", std::to_string(FLAGS_timeout)},
   };
+  if (FLAGS_databases > 0) identity.config.emplace_back("databases", std::to_string(FLAGS_databases));
   return identity;
 }
 
@@ -254,11 +257,19 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   worker.session.pubsub_output_limit = ReadOutputLimit(
       check, "client_output_buffer_limit_pubsub", FLAGS_client_output_buffer_limit_pubsub);
   worker.session.idle_timeout_seconds = FLAGS_timeout;
+  worker.session.allow_debug = FLAGS_enable_debug_command;
 
   if (auto nodes = net::ParseEndpoints(FLAGS_startup_nodes); nodes.ok()) {
     options.topology.startup_nodes = *nodes;
   } else {
     check.Wrong("startup_nodes", "'" + FLAGS_startup_nodes + "': " + nodes.error().message);
+  }
+  if (!FLAGS_advertise.empty()) {
+    if (auto proxies = net::ParseEndpoints(FLAGS_advertise); proxies.ok()) {
+      options.identity.advertise = *proxies;
+    } else {
+      check.Wrong("advertise", "'" + FLAGS_advertise + "': " + proxies.error().message);
+    }
   }
   options.topology.refresh_interval_ms = FLAGS_topology_refresh_ms;
   options.topology.username = FLAGS_cluster_username;

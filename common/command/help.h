@@ -13,8 +13,9 @@ namespace keyway::command {
 void ReplyHelp(std::string_view container, std::span<const std::string_view> lines,
                resp::ReplyWriter& reply);
 
-// The lines of CLIENT HELP and CONFIG HELP.
+// The lines of CLIENT HELP, CLUSTER HELP and CONFIG HELP.
 std::span<const std::string_view> ClientHelp();
+std::span<const std::string_view> ClusterHelp();
 std::span<const std::string_view> ConfigHelp();
 
 }  // namespace keyway::command

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/execution/admin_merge.h"
+#include "proxy/execution/ask_all.h"
 #include "proxy/execution/blocking.h"
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/gathered.h"
@@ -29,7 +31,30 @@ Operation* Ask(PubsubOperation::Question question) {
   return new PubsubOperation(question);
 }
 
+// One question to all primaries, whose answers `make_reply` merges.
+template <void (*make_reply)(const Arguments&, Answers, resp::ReplyWriter&), bool changes = false,
+          bool sees_failures = false>
+Operation* AskAll() {
+  using OnFailure = AskAllOperation::OnFailure;
+  return new AskAllOperation(
+      {.on_failure = sees_failures ? OnFailure::kLetReplyDecide : OnFailure::kReplyError,
+       .repeatable = !changes},
+      make_reply);
+}
+
 constexpr SpecialRow kSpecials[] = {
+    {"bgrewriteaof", AskAll<ReplyFirst, true>},
+    {"bgsave", AskAll<ReplyFirst, true>},
+    {"lastsave", AskAll<ReplyLeast>},
+    {"latency|doctor", AskAll<ReplyTexts>},
+    {"latency|graph", AskAll<ReplyLatencyGraph, false, true>},
+    {"latency|histogram", AskAll<ReplyLatencyHistogram>},
+    {"latency|history", AskAll<ReplyLatencyHistory>},
+    {"latency|latest", AskAll<ReplyLatencyLatest>},
+    {"latency|reset", AskAll<ReplyGreatest, true>},
+    {"memory|doctor", AskAll<ReplyTexts>},
+    {"memory|malloc-stats", AskAll<ReplyTexts>},
+    {"memory|stats", AskAll<ReplyMemoryStats>},
     {"pfcount", MakePfcount},
     {"publish", []() -> Operation* { return new PublishOperation; }},
     {"pubsub|channels", [] { return Ask(PubsubOperation::Question::kNames); }},
@@ -38,12 +63,15 @@ constexpr SpecialRow kSpecials[] = {
     {"pubsub|shardchannels", [] { return Ask(PubsubOperation::Question::kNames); }},
     {"pubsub|shardnumsub", [] { return Ask(PubsubOperation::Question::kShardSubscribers); }},
     {"randomkey", []() -> Operation* { return new RandomKeyOperation; }},
+    {"save", AskAll<ReplyFirst, true>},
     {"scan", []() -> Operation* { return new ScanOperation; }},
     {"sdiff", MakeSdiff},
     {"sinter", MakeSinter},
     {"sintercard", MakeSintercard},
+    {"slowlog|get", AskAll<ReplySlowlog>},
     {"spublish", []() -> Operation* { return new PublishOperation; }},
     {"sunion", MakeSunion},
+    {"swapdb", AskAll<ReplySwapDb, true, true>},
     {"zdiff", MakeZdiff},
     {"zinter", MakeZinter},
     {"zintercard", MakeZintercard},

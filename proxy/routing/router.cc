@@ -274,8 +274,10 @@ std::string RefusalText(const Command& command) {
   const Spec& row = *command.spec;
   const std::string_view group =
       command.container != nullptr ? command.container->spec->group : row.group;
-  // In standalone Redis these exist only to say so.
-  if (group == "cluster") return "ERR This instance has cluster support disabled";
+  // In standalone Redis it exists only to say so.
+  if (group == "cluster" && command.container == nullptr) {
+    return "ERR This instance has cluster support disabled";
+  }
   std::string_view why = "it concerns a single server, and a proxy stands for a whole cluster";
   if (group == "transactions") {
     why = "a transaction needs a connection of its own to a shard";

@@ -118,6 +118,36 @@ void DryRun(LocalCall& call) {
   call.reply.Ok();
 }
 
+// There is none but the one that cannot go.
+void DelUser(LocalCall& call) {
+  for (std::string_view user : call.arguments.subspan(2)) {
+    if (user == kDefaultUser) return call.Error("ERR The 'default' user cannot be removed");
+  }
+  call.reply.Integer(0);
+}
+
+void NoAclFile(LocalCall& call) {
+  call.Error(
+      "ERR This Redis instance is not configured to use an ACL file. You may want to specify users "
+      "via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis "
+      "configuration file set) in order to store users in the Redis configuration.");
+}
+
+// Nobody is ever denied what he is allowed to ask: without users the log stays empty.
+void Log(LocalCall& call) {
+  if (call.arguments.size() > 3) {
+    return call.Error("ERR wrong number of arguments for 'acl|log' command");
+  }
+  int64_t count = 0;
+  if (call.arguments.size() == 3 && EqualsIgnoreCase(call.arguments[2], "reset")) {
+    return call.reply.Ok();
+  }
+  if (call.arguments.size() == 3 && !ParseInteger(call.arguments[2], &count)) {
+    return call.Error(kNotAnInteger);
+  }
+  call.reply.ArrayHeader(0);
+}
+
 constexpr std::string_view kHelp[] = {
     "CAT [<category>]",
     "    List all commands that belong to <category>, or all command categories",
@@ -162,9 +192,10 @@ void RegisterAclCommands(LocalCommands& commands) {
   commands.Add("acl|genpass", GenPass);
   commands.Add("acl|dryrun", DryRun);
   commands.Add("acl|help", Help);
-  for (std::string_view name : {"acl|setuser", "acl|deluser", "acl|load", "acl|save", "acl|log"}) {
-    commands.Add(name, Refuse);
-  }
+  commands.Add("acl|deluser", DelUser);
+  commands.Add("acl|load", NoAclFile);
+  commands.Add("acl|save", NoAclFile);
+  commands.Add("acl|log", Log);
 }
 
 }  // namespace keyway::proxy::session

@@ -1,5 +1,6 @@
 // CLIENT and its subcommands.
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
@@ -244,6 +245,9 @@ void Tracking(LocalCall& call) {
     call.reply.Ok();
     return;
   }
+  if (!EqualsIgnoreCase(call.arguments[2], "on") && !EqualsIgnoreCase(call.arguments[2], "off")) {
+    return call.Error(kSyntaxError);
+  }
   call.Error(
       "ERR keyway-proxy does not support 'client|tracking' yet: the shards' invalidations "
       "are not passed on");
@@ -286,9 +290,37 @@ void Unblock(LocalCall& call) {
       }));
 }
 
-void Pause(LocalCall& call) {
-  call.Error("ERR keyway-proxy does not support '" + call.command.full_name +
-             "' yet: other proxies would serve on, pause the shards instead");
+// Tells all workers of this proxy; the client's next request waits until all know.
+void ChangePause(LocalCall& call, const std::function<void(Pause&)>& change) {
+  AskAllClients(
+      call, [change](SessionList& sessions, Census*) { change(sessions.pause()); },
+      [](const Census&, resp::ReplyWriter& reply) { reply.Ok(); });
+  call.session.WaitForEarlier();
+}
+
+void PauseClients(LocalCall& call) {
+  Pause::Kind kind = Pause::Kind::kAll;
+  if (call.arguments.size() > 4) {
+    return call.Error(
+        "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.");
+  }
+  if (call.arguments.size() == 4) {
+    if (EqualsIgnoreCase(call.arguments[3], "write")) {
+      kind = Pause::Kind::kWrites;
+    } else if (!EqualsIgnoreCase(call.arguments[3], "all")) {
+      return call.Error("ERR CLIENT PAUSE mode must be WRITE or ALL");
+    }
+  }
+  int64_t milliseconds = 0;
+  if (!ParseInteger(call.arguments[2], &milliseconds)) {
+    return call.Error("ERR timeout is not an integer or out of range");
+  }
+  if (milliseconds < 0) return call.Error("ERR timeout is negative");
+  ChangePause(call, [kind, milliseconds](Pause& pause) { pause.Begin(kind, milliseconds); });
+}
+
+void Unpause(LocalCall& call) {
+  ChangePause(call, [](Pause& pause) { pause.End(); });
 }
 
 void Help(LocalCall& call) {
@@ -311,8 +343,8 @@ void RegisterClientCommands(LocalCommands& commands) {
   commands.Add("client|tracking", Tracking);
   commands.Add("client|caching", Caching);
   commands.Add("client|unblock", Unblock);
-  commands.Add("client|pause", Pause);
-  commands.Add("client|unpause", Pause);
+  commands.AddQuiet("client|pause", PauseClients);
+  commands.AddQuiet("client|unpause", Unpause);
   commands.Add("client|help", Help);
 }
 

@@ -4,12 +4,37 @@
 #include <memory>
 #include <utility>
 
+#include "proxy/session/session_statistics.h"
+
 namespace keyway::proxy::session {
 
 bool ClientDirectory::Enter() {
   if (connected_.fetch_add(1, std::memory_order_relaxed) < max_clients_) return true;
   connected_.fetch_sub(1, std::memory_order_relaxed);
   return false;
+}
+
+ConnectionTotals ClientDirectory::TotalsSinceStart() const {
+  ConnectionTotals totals;
+  for (const Worker& worker : workers_) {
+    totals.accepted += worker.session_statistics->accepted.Get();
+    totals.rejected += worker.session_statistics->rejected.Get();
+    totals.input_bytes += worker.session_statistics->input_bytes.Get();
+    totals.output_bytes += worker.session_statistics->output_bytes.Get();
+  }
+  return totals;
+}
+
+ConnectionTotals ClientDirectory::Totals() const {
+  const std::lock_guard lock(mark_mutex_);
+  const ConnectionTotals now = TotalsSinceStart();
+  return {now.accepted - mark_.accepted, now.rejected - mark_.rejected,
+          now.input_bytes - mark_.input_bytes, now.output_bytes - mark_.output_bytes};
+}
+
+void ClientDirectory::MarkStatistics() {
+  const std::lock_guard lock(mark_mutex_);
+  mark_ = TotalsSinceStart();
 }
 
 void ClientDirectory::AskAll(net::EventLoop& asker,

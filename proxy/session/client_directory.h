@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,14 @@ struct SessionStatistics;
 struct Census {
   std::vector<std::pair<uint64_t, std::string>> lines;  // client id and its line of CLIENT LIST
   uint64_t killed = 0;
+};
+
+// What the clients' connections have done since the start, or since CONFIG RESETSTAT.
+struct ConnectionTotals {
+  uint64_t accepted = 0;
+  uint64_t rejected = 0;
+  uint64_t input_bytes = 0;
+  uint64_t output_bytes = 0;
 };
 
 class ClientDirectory {
@@ -46,6 +55,11 @@ class ClientDirectory {
   void Leave() { connected_.fetch_sub(1, std::memory_order_relaxed); }
   int64_t connected() const { return connected_.load(std::memory_order_relaxed); }
 
+  // From any thread.
+  ConnectionTotals Totals() const;
+  // CONFIG RESETSTAT: Totals counts from now.
+  void MarkStatistics();
+
   // Runs `question` on every worker's thread, then `answer` with all results together on the thread
   // of `asker`, which is the calling one. `answer` is dropped if the loops stop before.
   void AskAll(net::EventLoop& asker, const std::function<void(SessionList&, Census*)>& question,
@@ -58,10 +72,14 @@ class ClientDirectory {
                   std::function<void(bool any)> answer);
 
  private:
+  ConnectionTotals TotalsSinceStart() const;
+
   const int64_t max_clients_;
   std::vector<Worker> workers_;
   std::atomic<uint64_t> next_id_{1};
   std::atomic<int64_t> connected_{0};
+  mutable std::mutex mark_mutex_;
+  ConnectionTotals mark_;  // TotalsSinceStart at CONFIG RESETSTAT
 };
 
 }  // namespace keyway::proxy::session

@@ -1,4 +1,4 @@
-// PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET, READONLY, READWRITE, CLUSTER.
+// PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET, READONLY, READWRITE.
 #include <limits>
 
 #include "proxy/session/deferred.h"
@@ -17,7 +17,6 @@ constexpr std::string_view kHelloNeedsAuth =
 constexpr std::string_view kNoPasswordSet =
     "ERR AUTH <password> called without any password configured for the default user. Are you "
     "sure your configuration is correct?";
-constexpr std::string_view kClusterDisabled = "ERR This instance has cluster support disabled";
 constexpr std::string_view kBadClientName =
     "ERR Client names cannot contain spaces, newlines or special characters.";
 
@@ -135,8 +134,9 @@ void Reset(LocalCall& call) {
   call.reply.Simple("RESET");
 }
 
-void ClusterDisabled(LocalCall& call) {
-  call.Error(kClusterDisabled);
+// Of a client that thinks it talks to a node of a cluster. Replicas are the proxy's matter.
+void AcceptReadMode(LocalCall& call) {
+  call.reply.Ok();
 }
 
 }  // namespace
@@ -156,9 +156,8 @@ void RegisterConnectionCommands(LocalCommands& commands) {
   commands.Add("select", Select);
   commands.Add("quit", Quit);
   commands.Add("reset", Reset);
-  commands.Add("readonly", ClusterDisabled);
-  commands.Add("readwrite", ClusterDisabled);
-  commands.AddAll("cluster", ClusterDisabled);
+  commands.Add("readonly", AcceptReadMode);
+  commands.Add("readwrite", AcceptReadMode);
 }
 
 }  // namespace keyway::proxy::session

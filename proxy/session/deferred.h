@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/execution/gather.h"
 #include "proxy/execution/operation.h"
 #include "proxy/execution/shard_request.h"
 
@@ -51,27 +50,5 @@ class SelectOperation final : public execution::Operation, private execution::Sh
 
   execution::ShardRequest request_;
 };
-
-// Gathers "INFO keyspace" of all primaries. `finish` makes the reply of the sum of their "db" lines
-// ("db0:keys=3,expires=1,avg_ttl=50\r\n..."), or of nothing when a shard did not answer.
-class KeyspaceOperation final : public execution::Operation, private execution::Gather::Owner {
- public:
-  using FinishReply = std::function<OutputBuffer(std::string_view keyspace_lines, bool complete)>;
-  explicit KeyspaceOperation(FinishReply finish) : finish_(std::move(finish)) {}
-
- private:
-  void Begin(const execution::Request& request) override;
-  void Abandon() override;
-  std::string DeadlineError(execution::Outcome* outcome) override;
-  void Recycle() override;
-  void OnGathered(execution::Gather& gather) override;
-  void OnShardAway(execution::Gather& gather) override;
-
-  FinishReply finish_;
-  execution::Gather gather_;
-};
-
-// The sum of several nodes' "db" lines: keys and expires added, avg_ttl weighted by expires.
-std::string MergeKeyspace(std::span<const std::string_view> sections);
 
 }  // namespace keyway::proxy::session

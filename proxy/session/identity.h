@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/net/address.h"
+
 namespace keyway::proxy::session {
 
 inline constexpr std::string_view kRedisVersion = "7.0.15";
@@ -19,7 +21,9 @@ struct Identity {
   int64_t max_clients = 10'000;
   std::string executable;
   std::string startup_nodes;
-  // CONFIG GET's answers: every directive that the proxy knows a truthful value of.
+  // What CLUSTER shows as nodes; empty: this proxy alone.
+  std::vector<net::Endpoint> advertise;
+  // CONFIG GET's answers about the connection point; everything else is asked of the shards.
   std::vector<std::pair<std::string, std::string>> config;
 };
 

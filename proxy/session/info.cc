@@ -1,18 +1,20 @@
+// INFO: the merged numbers of the shards (info_merge.h), over which the proxy puts what it knows
+// better: itself and its clients. A shard that does not answer soon is named, never left out silently.
 #include "proxy/session/info.h"
 
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <fstream>
+#include <algorithm>
 #include <set>
-#include <sstream>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
+#include "common/resp/reply_parser.h"
+#include "proxy/execution/ask_all.h"
 #include "proxy/session/client_directory.h"
-#include "proxy/session/deferred.h"
+#include "proxy/session/info_merge.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/session/session.h"
 
@@ -21,47 +23,27 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kDay = 86'400;
+// Monitoring asks often, and asks because something may be wrong.
+constexpr int kPatienceMs = 1000;
 
-using Writer = std::function<std::string(SessionContext&)>;
-
-class Lines {
+// The fields of one section that are the proxy's own.
+class Own {
  public:
-  template <typename Value>
-  Lines& Add(std::string_view name, const Value& value) {
-    text_ << name << ':' << value << "\r\n";
+  Own& Add(std::string_view name, std::string value) {
+    fields_.emplace_back(name, std::move(value));
     return *this;
   }
-  std::string Text() const { return text_.str(); }
+  Own& Add(std::string_view name, std::string_view value) { return Add(name, std::string(value)); }
+  Own& Add(std::string_view name, const char* value) { return Add(name, std::string(value)); }
+  template <typename Number>
+  Own& Add(std::string_view name, Number value) {
+    return Add(name, std::to_string(value));
+  }
+  InfoFields Fields() { return std::move(fields_); }
 
  private:
-  std::ostringstream text_;
+  InfoFields fields_;
 };
-
-// As Redis prints sizes for people: 1.50M.
-std::string HumanBytes(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "K", "M", "G", "T", "P"};
-  if (bytes < 1024) return std::to_string(bytes) + "B";
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
-    ++unit;
-  }
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.2f%s", value, kUnits[unit]);
-  return text;
-}
-
-// A field of /proc/self/status in bytes; 0 when it cannot be read.
-uint64_t ProcessMemory(std::string_view field) {
-  std::ifstream status("/proc/self/status");
-  std::string line;
-  while (std::getline(status, line)) {
-    if (line.starts_with(field))
-      return std::strtoull(line.c_str() + field.size(), nullptr, 10) * 1024;
-  }
-  return 0;
-}
 
 template <typename Read>
 uint64_t Total(const SessionContext& context, Read read) {
@@ -70,24 +52,13 @@ uint64_t Total(const SessionContext& context, Read read) {
   return total;
 }
 
-uint64_t RequestTotal(const ClientDirectory::Worker& worker, bool failed_only) {
-  uint64_t total = failed_only ? 0 : worker.statistics->unknown();
-  for (size_t id = 0; id < command::CommandCount(); ++id) {
-    for (int outcome = failed_only ? 1 : 0; outcome < execution::kOutcomes; ++outcome) {
-      total += worker.statistics->requests(static_cast<command::CommandId>(id),
-                                           static_cast<execution::Outcome>(outcome));
-    }
-  }
-  return total;
-}
-
-std::string Server(SessionContext& context) {
+InfoFields Server(SessionContext& context) {
   const Identity& identity = context.identity;
   const int64_t now = SystemClock::Instance().WallMicros();
   const int64_t uptime = (now - identity.started_wall_micros) / kSecond;
   utsname system{};
   uname(&system);
-  return Lines()
+  return Own()
       .Add("redis_version", kRedisVersion)
       .Add("redis_git_sha1", "00000000")
       .Add("redis_git_dirty", 0)
@@ -96,6 +67,7 @@ std::string Server(SessionContext& context) {
       .Add("arch_bits", sizeof(void*) * 8)
       .Add("multiplexing_api", "epoll")
       .Add("process_id", getpid())
+      .Add("process_supervised", "no")
       .Add("run_id", identity.run_id)
       .Add("tcp_port", identity.port)
       .Add("server_time_usec", now)
@@ -103,45 +75,22 @@ std::string Server(SessionContext& context) {
       .Add("uptime_in_days", uptime / kDay)
       .Add("executable", identity.executable)
       .Add("config_file", "")
-      .Text();
+      .Fields();
 }
 
-std::string Clients(SessionContext& context) {
-  return Lines()
+InfoFields Clients(SessionContext& context) {
+  return Own()
       .Add("connected_clients", context.directory.connected())
       .Add("cluster_connections", 0)
       .Add("maxclients", context.identity.max_clients)
       .Add("blocked_clients", 0)
       .Add("tracking_clients", 0)
       .Add("clients_in_timeout_table", 0)
-      .Text();
+      .Fields();
 }
 
-std::string Memory(SessionContext&) {
-  const uint64_t now = ProcessMemory("VmRSS:");
-  const uint64_t peak = ProcessMemory("VmHWM:");
-  return Lines()
-      .Add("used_memory", now)
-      .Add("used_memory_human", HumanBytes(now))
-      .Add("used_memory_rss", now)
-      .Add("used_memory_rss_human", HumanBytes(now))
-      .Add("used_memory_peak", peak)
-      .Add("used_memory_peak_human", HumanBytes(peak))
-      .Add("maxmemory", 0)
-      .Add("maxmemory_human", "0B")
-      .Add("maxmemory_policy", "noeviction")
-      .Text();
-}
-
-std::string Persistence(SessionContext&) {
-  return Lines()
-      .Add("loading", 0)
-      .Add("async_loading", 0)
-      .Add("rdb_bgsave_in_progress", 0)
-      .Add("rdb_last_bgsave_status", "ok")
-      .Add("aof_enabled", 0)
-      .Add("aof_rewrite_in_progress", 0)
-      .Text();
+InfoFields Persistence(SessionContext&) {
+  return Own().Add("loading", 0).Add("async_loading", 0).Fields();
 }
 
 // What clients of this proxy listen to.
@@ -149,69 +98,41 @@ size_t CountTopics(const SessionContext& context, pubsub::Kind kind) {
   return context.hub == nullptr ? 0 : context.hub->census().Count(kind);
 }
 
-std::string Stats(SessionContext& context) {
-  using Worker = ClientDirectory::Worker;
-  return Lines()
-      .Add("total_connections_received",
-           Total(context, [](const Worker& w) { return w.session_statistics->accepted.Get(); }))
-      .Add("total_commands_processed",
-           Total(context, [](const Worker& w) { return RequestTotal(w, false); }))
-      .Add("total_net_input_bytes",
-           Total(context, [](const Worker& w) { return w.session_statistics->input_bytes.Get(); }))
-      .Add("total_net_output_bytes",
-           Total(context, [](const Worker& w) { return w.session_statistics->output_bytes.Get(); }))
-      .Add("rejected_connections",
-           Total(context, [](const Worker& w) { return w.session_statistics->rejected.Get(); }))
+InfoFields Stats(SessionContext& context) {
+  const ConnectionTotals totals = context.directory.Totals();
+  return Own()
+      .Add("total_connections_received", totals.accepted)
+      .Add("total_net_input_bytes", totals.input_bytes)
+      .Add("total_net_output_bytes", totals.output_bytes)
+      .Add("rejected_connections", totals.rejected)
       .Add("pubsub_channels", CountTopics(context, pubsub::Kind::kChannel))
       .Add("pubsub_patterns", CountTopics(context, pubsub::Kind::kPattern))
       .Add("pubsubshard_channels", CountTopics(context, pubsub::Kind::kShardChannel))
-      .Add("total_error_replies",
-           Total(context, [](const Worker& w) { return RequestTotal(w, true); }))
-      .Text();
+      .Fields();
 }
 
-std::string Replication(SessionContext& context) {
-  return Lines()
+InfoFields Replication(SessionContext& context) {
+  return Own()
       .Add("role", "master")
-      .Add("connected_slaves", 0)
       .Add("master_failover_state", "no-failover")
       .Add("master_replid", context.identity.run_id)
       .Add("master_replid2", std::string(40, '0'))
-      .Add("master_repl_offset", 0)
       .Add("second_repl_offset", -1)
-      .Add("repl_backlog_active", 0)
-      .Text();
+      .Fields();
 }
 
-std::string Cpu(SessionContext&) {
-  const auto seconds = [](const timeval& time) {
-    char text[48];
-    std::snprintf(text, sizeof(text), "%ld.%06ld", static_cast<long>(time.tv_sec),
-                  static_cast<long>(time.tv_usec));
-    return std::string(text);
-  };
-  rusage self{};
-  getrusage(RUSAGE_SELF, &self);
-  return Lines()
-      .Add("used_cpu_sys", seconds(self.ru_stime))
-      .Add("used_cpu_user", seconds(self.ru_utime))
-      .Add("used_cpu_sys_children", "0.000000")
-      .Add("used_cpu_user_children", "0.000000")
-      .Text();
-}
-
-std::string Nothing(SessionContext&) {
+InfoFields None(SessionContext&) {
   return {};
 }
 
-std::string Cluster(SessionContext&) {
-  return Lines().Add("cluster_enabled", 0).Text();
+InfoFields Cluster(SessionContext&) {
+  return Own().Add("cluster_enabled", 0).Fields();
 }
 
-std::string Proxy(SessionContext& context) {
+InfoFields Proxy(SessionContext& context) {
   using Worker = ClientDirectory::Worker;
   const topology::SlotMap* map = context.executor.access().map();
-  return Lines()
+  return Own()
       .Add("proxy_threads", context.identity.threads)
       .Add("proxy_startup_nodes", context.identity.startup_nodes)
       .Add("proxy_topology_version", map == nullptr ? 0 : map->version())
@@ -228,44 +149,50 @@ std::string Proxy(SessionContext& context) {
            Total(context, [](const Worker& w) { return w.statistics->in_flight.Get(); }))
       .Add("proxy_requests_waiting",
            Total(context, [](const Worker& w) { return w.statistics->waiting_requests.Get(); }))
-      .Text();
+      .Fields();
 }
 
+enum class Shown : uint8_t { kByDefault, kWithAll };
 struct Section {
   std::string_view name;
   std::string_view title;
-  std::string (*write)(SessionContext&);
+  Shown shown;
+  InfoFields (*own)(SessionContext&);
 };
 
-constexpr std::string_view kKeyspace = "keyspace";
+constexpr std::string_view kKeyspace = "Keyspace";
+constexpr std::string_view kProxy = "Proxy";
 
+// In the order of Redis.
 constexpr Section kSections[] = {
-    {"server", "Server", Server},
-    {"clients", "Clients", Clients},
-    {"memory", "Memory", Memory},
-    {"persistence", "Persistence", Persistence},
-    {"stats", "Stats", Stats},
-    {"replication", "Replication", Replication},
-    {"cpu", "CPU", Cpu},
-    {"modules", "Modules", Nothing},
-    {"errorstats", "Errorstats", Nothing},
-    {"cluster", "Cluster", Cluster},
-    {"proxy", "Proxy", Proxy},
-    {kKeyspace, "Keyspace", nullptr},  // written last, when the shards have answered
+    {"server", "Server", Shown::kByDefault, Server},
+    {"clients", "Clients", Shown::kByDefault, Clients},
+    {"memory", "Memory", Shown::kByDefault, None},
+    {"persistence", "Persistence", Shown::kByDefault, Persistence},
+    {"stats", "Stats", Shown::kByDefault, Stats},
+    {"replication", "Replication", Shown::kByDefault, Replication},
+    {"cpu", "CPU", Shown::kByDefault, None},
+    {"modules", "Modules", Shown::kByDefault, None},
+    {"commandstats", "Commandstats", Shown::kWithAll, None},
+    {"errorstats", "Errorstats", Shown::kByDefault, None},
+    {"latencystats", "Latencystats", Shown::kWithAll, None},
+    {"cluster", "Cluster", Shown::kByDefault, Cluster},
+    {"keyspace", kKeyspace, Shown::kByDefault, None},
+    {"proxy", kProxy, Shown::kByDefault, Proxy},
 };
 
 // Which sections `arguments` ask for, by their place in kSections.
 std::set<size_t> WantedSections(std::span<const std::string_view> arguments) {
   std::set<size_t> wanted;
-  const auto add_all = [&wanted] {
-    for (size_t i = 0; i < std::size(kSections); ++i) wanted.insert(i);
-  };
-  if (arguments.size() == 1) add_all();
-  for (std::string_view name : arguments.subspan(1)) {
-    if (EqualsIgnoreCase(name, "default") || EqualsIgnoreCase(name, "all") ||
-        EqualsIgnoreCase(name, "everything")) {
-      add_all();
+  const auto add_all = [&wanted](bool with_all) {
+    for (size_t i = 0; i < std::size(kSections); ++i) {
+      if (with_all || kSections[i].shown == Shown::kByDefault) wanted.insert(i);
     }
+  };
+  if (arguments.size() == 1) add_all(false);
+  for (std::string_view name : arguments.subspan(1)) {
+    if (EqualsIgnoreCase(name, "default")) add_all(false);
+    if (EqualsIgnoreCase(name, "all") || EqualsIgnoreCase(name, "everything")) add_all(true);
     for (size_t i = 0; i < std::size(kSections); ++i) {
       if (EqualsIgnoreCase(name, kSections[i].name)) wanted.insert(i);
     }
@@ -273,33 +200,90 @@ std::set<size_t> WantedSections(std::span<const std::string_view> arguments) {
   return wanted;
 }
 
+// What the shards say.
+struct ShardInfo {
+  std::vector<InfoSection> sections;
+  std::string keyspace;  // the merged lines
+  std::string silent;    // the shards that did not answer, separated by commas
+};
+
+ShardInfo ReadAnswers(std::span<const execution::ShardAnswer> answers) {
+  ShardInfo info;
+  std::vector<std::string_view> texts;
+  for (const execution::ShardAnswer& answer : answers) {
+    const auto tree = answer.failed() ? Error{} : resp::ParseReplyTree(answer.bytes);
+    if (tree.ok() && (tree->type == '$' || tree->type == '=')) {
+      texts.push_back(tree->text);
+    } else {
+      info.silent += (info.silent.empty() ? "" : ",") + answer.node;
+    }
+  }
+  info.sections = MergeInfo(texts);
+  info.keyspace = MergeKeyspace(texts);
+  return info;
+}
+
+// The shards' fields, with the proxy's own in their places.
+InfoFields Compose(const Section& section, SessionContext& context, const ShardInfo& shards) {
+  InfoFields fields;
+  for (const InfoSection& merged : shards.sections) {
+    if (merged.title == section.title) fields = merged.fields;
+  }
+  for (auto& [name, value] : section.own(context)) {
+    const auto known = std::find_if(fields.begin(), fields.end(), [&name](const auto& field) {
+      return field.first == name;
+    });
+    if (known == fields.end()) {
+      fields.emplace_back(std::move(name), std::move(value));
+    } else {
+      known->second = std::move(value);
+    }
+  }
+  return fields;
+}
+
+std::string WriteInfo(const std::set<size_t>& wanted, SessionContext& context,
+                      const ShardInfo& shards, bool asked) {
+  // Numbers that lack those of a shard are not shown without a word.
+  const bool complete = shards.silent.empty() && (!asked || !shards.sections.empty());
+  std::set<size_t> shown = wanted;
+  if (!complete) shown.insert(std::size(kSections) - 1);
+  std::string text;
+  for (size_t i : shown) {
+    const Section& section = kSections[i];
+    if (!text.empty()) text += "\r\n";
+    text += "# " + std::string(section.title) + "\r\n";
+    if (section.title == kKeyspace) {
+      text += complete ? shards.keyspace : "keyspace_unavailable:a shard did not answer\r\n";
+      continue;
+    }
+    InfoFields fields = Compose(section, context, shards);
+    if (asked && section.title == kProxy) {
+      fields.emplace_back("proxy_unreachable_shards", shards.silent);
+    }
+    for (const auto& [name, value] : fields) text += name + ":" + value + "\r\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 void Info(LocalCall& call) {
   SessionContext& context = call.session.context();
-  std::string text;
-  bool keyspace = false;
-  for (size_t i : WantedSections(call.arguments)) {
-    const Section& section = kSections[i];
-    keyspace = keyspace || section.write == nullptr;
-    if (section.write == nullptr) continue;
-    if (!text.empty()) text += "\r\n";
-    text += "# " + std::string(section.title) + "\r\n" + section.write(context);
-  }
-  if (!keyspace) {
-    call.reply.Verbatim("txt", text);
+  const std::set<size_t> wanted = WantedSections(call.arguments);
+  const bool asks = std::any_of(wanted.begin(), wanted.end(),
+                                [](size_t i) { return kSections[i].title != kProxy; });
+  if (!asks) {
+    call.reply.Verbatim("txt", WriteInfo(wanted, context, {}, false));
     return;
   }
-  call.Defer(new KeyspaceOperation(
-      [text, version = call.reply.version()](std::string_view lines, bool complete) {
-        std::string all = text;
-        if (!all.empty()) all += "\r\n";
-        all += "# Keyspace\r\n";
-        // A section that is not there is better than one that lacks a shard's keys.
-        all += complete ? std::string(lines) : "keyspace_unavailable:a shard did not answer\r\n";
-        OutputBuffer buffer;
-        resp::ReplyWriter(buffer, version).Verbatim("txt", all);
-        return buffer;
+  const int patience = std::min(kPatienceMs, context.executor.access().options().deadline_ms / 2);
+  call.Defer(new execution::AskAllOperation(
+      {.on_failure = execution::AskAllOperation::OnFailure::kReplyAnyway,
+       .patience_ms = patience},
+      [&context, wanted](const execution::Arguments&,
+                         std::span<const execution::ShardAnswer> answers, resp::ReplyWriter& reply) {
+        reply.Verbatim("txt", WriteInfo(wanted, context, ReadAnswers(answers), true));
       }));
 }
 

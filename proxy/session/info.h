@@ -1,5 +1,5 @@
-// INFO, as one standalone Redis: the proxy's own numbers, the keyspace of all shards, and a section
-// "Proxy" about the cluster behind it.
+// INFO, as one standalone Redis: the merged numbers of all primaries, the proxy's own clients, and a
+// section "Proxy" about the cluster behind it.
 #pragma once
 
 namespace keyway::proxy::session {

@@ -6,6 +6,7 @@
 #include <glog/logging.h>
 
 #include "common/command/help.h"
+#include "proxy/execution/encode.h"
 #include "proxy/session/session.h"
 
 namespace keyway::proxy::session {
@@ -27,6 +28,23 @@ void LocalCall::Defer(execution::Operation* operation) {
   request.client = session.client().id;
   session.context().executor.Adopt(operation);
   session.RunOperation(*operation, request);
+}
+
+void LocalCall::Forward(Slot slot) {
+  deferred = true;
+  std::string bytes;
+  execution::AppendRequest(arguments, &bytes);
+  routing::Plan plan;
+  plan.kind = routing::Plan::Kind::kOneSlot;
+  plan.slot = slot;
+  const execution::Request request{.command = &command,
+                                   .arguments = arguments,
+                                   .bytes = bytes,
+                                   .plan = &plan,
+                                   .version = session.client().version,
+                                   .database = session.client().database,
+                                   .client = session.client().id};
+  session.RunOperation(*session.context().executor.Create(request), request);
 }
 
 void LocalCall::DeferSelect(execution::Operation* operation, int database) {
@@ -51,6 +69,8 @@ LocalCommands::LocalCommands()
   RegisterConfigCommands(*this);
   RegisterAclCommands(*this);
   RegisterPubsubCommands(*this);
+  RegisterClusterCommands(*this);
+  RegisterDebugCommands(*this);
 }
 
 void LocalCommands::Add(std::string_view full_name, LocalHandler handler) {

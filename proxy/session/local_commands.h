@@ -11,6 +11,7 @@
 
 #include "common/command/table.h"
 #include "common/resp/reply_writer.h"
+#include "common/slot/slot.h"
 
 namespace keyway::proxy::execution {
 class Operation;
@@ -39,7 +40,9 @@ struct LocalCall {
   }
   // Replies when `operation` does. The session owns it from then on.
   void Defer(execution::Operation* operation);
-  // The same; if it succeeds the client is on `database`.
+  // Passes the request on as it is to the shard of `slot`.
+  void Forward(Slot slot);
+  // The same as Defer; if it succeeds the client is on `database`.
   void DeferSelect(execution::Operation* operation, int database);
 };
 
@@ -82,6 +85,8 @@ void RegisterServerCommands(LocalCommands& commands);
 void RegisterConfigCommands(LocalCommands& commands);
 void RegisterAclCommands(LocalCommands& commands);
 void RegisterPubsubCommands(LocalCommands& commands);
+void RegisterClusterCommands(LocalCommands& commands);
+void RegisterDebugCommands(LocalCommands& commands);
 
 // "ERR syntax error" and the others that many commands share.
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";

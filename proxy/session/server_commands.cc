@@ -1,4 +1,4 @@
-// TIME, LOLWUT, ROLE, COMMAND, INFO.
+// TIME, ROLE, COMMAND, INFO, MODULE.
 #include <functional>
 
 #include "common/base/clock.h"
@@ -17,21 +17,31 @@ void Time(LocalCall& call) {
   call.reply.BulkInteger(now % 1'000'000);
 }
 
-// The art of versions 5 and 6 is left to the shards.
-void Lolwut(LocalCall& call) {
-  int64_t version = 0;
-  if (call.arguments.size() >= 3 && EqualsIgnoreCase(call.arguments[1], "version") &&
-      !ParseInteger(call.arguments[2], &version)) {
-    return call.Error(kNotAnInteger);
-  }
-  call.reply.Verbatim("txt", "Redis ver. " + std::string(kRedisVersion) + "\n");
-}
-
 void Role(LocalCall& call) {
   call.reply.ArrayHeader(3);
   call.reply.Bulk("master");
   call.reply.Integer(0);
   call.reply.ArrayHeader(0);
+}
+
+void ListModules(LocalCall& call) {
+  call.reply.ArrayHeader(0);
+}
+
+constexpr std::string_view kModuleHelp[] = {
+    "LIST",
+    "    Return a list of loaded modules.",
+    "LOAD <path> [<arg> ...]",
+    "    Load a module library from <path>, passing to it any optional arguments.",
+    "LOADEX <path> [[CONFIG NAME VALUE] [CONFIG NAME VALUE]] [ARGS ...]",
+    "    Load a module library from <path>, while passing it module configurations and optional "
+    "arguments.",
+    "UNLOAD <name>",
+    "    Unload a module.",
+};
+
+void ModuleHelp(LocalCall& call) {
+  WriteHelp(call, kModuleHelp);
 }
 
 void CommandTable(LocalCall& call) {
@@ -46,7 +56,8 @@ void CommandTable(LocalCall& call) {
 
 void RegisterServerCommands(LocalCommands& commands) {
   commands.Add("time", Time);
-  commands.Add("lolwut", Lolwut);
+  commands.Add("module|list", ListModules);
+  commands.Add("module|help", ModuleHelp);
   commands.Add("role", Role);
   commands.Add("info", Info);
   commands.Add("command", CommandTable);

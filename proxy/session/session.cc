@@ -110,7 +110,8 @@ size_t Session::OnBytes(std::string_view bytes) {
 }
 
 bool Session::MayDispatch() const {
-  if (state_ != State::kOpen || output_full_ || select_ != nullptr || blocked_ != nullptr) {
+  if (state_ != State::kOpen || output_full_ || select_ != nullptr || blocked_ != nullptr ||
+      held_by_pause_) {
     return false;
   }
   const SessionOptions& options = context_.options;
@@ -135,7 +136,7 @@ void Session::LearnReplySize(size_t bytes) {
 void Session::UpdateReading() {
   if (state_ != State::kOpen || in_on_bytes_) return;
   const bool may = MayDispatch();
-  if (!may && blocked_ != nullptr && !paused_ &&
+  if (!may && (blocked_ != nullptr || held_by_pause_) && !paused_ &&
       stream_->retained_input_bytes() < kSentAheadBytes) {
     held_back_ = true;
     return;
@@ -171,6 +172,10 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
   const bool allowed =
       found && (client_.authenticated || lookup.command->spec->is(command::kNoAuth));
   if (allowed) {
+    if (context_.sessions.pause().Holds(*lookup.command)) {
+      held_by_pause_ = true;
+      return false;
+    }
     context_.router.Route(*lookup.command, arguments, &plan);
     if (in_flight_ > 0 && NeedsQuiet(*lookup.command, plan)) {
       must_drain_ = true;
@@ -348,6 +353,12 @@ void Session::Unblock(bool error, std::function<void(bool)> done) {
   blocked_->Unblock(error, std::move(done));
 }
 
+void Session::ResumeAfterPause() {
+  if (!std::exchange(held_by_pause_, false)) return;
+  UpdateReading();
+  AfterOutput();
+}
+
 void Session::Push(std::string_view message) {
   if (state_ == State::kDoomed || state_ == State::kFlushing) return;
   stream_->output().Append(message);
@@ -463,7 +474,7 @@ std::string Session::Describe() const {
   line += number("idle", idle_seconds());
   std::string flags;
   if (subscriptions_ != nullptr) flags += 'P';
-  if (blocked_ != nullptr) flags += 'b';
+  if (blocked_ != nullptr || held_by_pause_) flags += 'b';
   if (client_.no_evict) flags += 'e';
   line += " flags=" + (flags.empty() ? "N" : flags) + number("db", client_.database);
   const auto subscribed = [this](pubsub::Kind kind) {

@@ -56,6 +56,7 @@ struct SessionOptions {
   size_t output_limit_bytes = 1024ull * 1024 * 1024;
   OutputLimit pubsub_output_limit = {32ull * 1024 * 1024, 8ull * 1024 * 1024, 60};
   int idle_timeout_seconds = 0;  // 0: never
+  bool allow_debug = false;      // DEBUG
 };
 
 // What the sessions of one worker share. Everything outlives them.
@@ -114,6 +115,8 @@ class Session final : public net::StreamHandler,
   void Deauthenticate();
   // CLIENT UNBLOCK of this client: as Operation::Unblock.
   void Unblock(bool error, std::function<void(bool unblocked)> done);
+  // The pause is over that held a request of this client.
+  void ResumeAfterPause();
   // Appends `message`, which no request asked for (a message of a channel, an invalidation), behind the
   // replies that are written by now.
   void Push(std::string_view message);
@@ -195,6 +198,7 @@ class Session final : public net::StreamHandler,
   bool paused_ = false;       // reading, by UpdateReading
   bool held_back_ = false;    // what has been read waits in the stream
   bool input_ended_ = false;  // the client sends no more, but wants its replies
+  bool held_by_pause_ = false;  // a request that has been read, until CLIENT PAUSE is over
   bool presenting_ = false;   // the stream is about to show what it has kept
   bool output_full_ = false;
   bool must_drain_ = false;

@@ -12,7 +12,10 @@ constexpr uint64_t kIdleCheckMs = 1000;
 }  // namespace
 
 SessionList::SessionList(SessionContext& context)
-    : context_(context), idle_timer_(context.loop, [this] { CloseIdle(); }) {
+    : context_(context),
+      idle_timer_(context.loop, [this] { CloseIdle(); }),
+      pause_(context.loop,
+             [this] { sessions_.ForEach([](Session& session) { session.ResumeAfterPause(); }); }) {
   if (context.options.idle_timeout_seconds > 0 || context.hub != nullptr) {
     idle_timer_.Start(kIdleCheckMs, kIdleCheckMs);
   }

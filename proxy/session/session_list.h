@@ -9,6 +9,7 @@
 #include "common/net/event_loop.h"
 #include "common/net/stream.h"
 #include "proxy/execution/intrusive_list.h"
+#include "proxy/session/pause.h"
 #include "proxy/session/session.h"
 
 namespace keyway::proxy::session {
@@ -29,6 +30,9 @@ class SessionList {
   // No session takes further requests; each closes when what it has asked is answered.
   void FinishAll();
 
+  // CLIENT PAUSE, of this worker's clients.
+  Pause& pause() { return pause_; }
+
   // For Session ----------------------------------------------------------------------------------
 
   // Destroys it now. Only from its OnClosed.
@@ -45,6 +49,7 @@ class SessionList {
   execution::IntrusiveList<Session, SessionTag> doomed_;
   size_t size_ = 0;
   net::Timer idle_timer_;
+  Pause pause_;
 };
 
 }  // namespace keyway::proxy::session

@@ -439,14 +439,5 @@ TEST(LocalCommandsTest, IntegersAreReadStrictly) {
   }
 }
 
-TEST(MergeKeyspaceTest, AddsUpDatabases) {
-  const std::string_view sections[] = {
-      "$1\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=100\r\ndb2:keys=1,expires=0,avg_ttl=0\r\n",
-      "# Keyspace\r\ndb0:keys=5,expires=3,avg_ttl=200\r\n", "# Keyspace\r\n", "dbx:keys=1\r\ndb"};
-  EXPECT_EQ(MergeKeyspace(sections),
-            "db0:keys=8,expires=4,avg_ttl=175\r\ndb2:keys=1,expires=0,avg_ttl=0\r\n");
-  EXPECT_EQ(MergeKeyspace({}), "");
-}
-
 }  // namespace
 }  // namespace keyway::proxy::session
