@@ -197,7 +197,6 @@ session::Identity MakeIdentity(const char* program) {
       {"client-output-buffer-limit", OutputLimitsAsRedisSaysThem()},
       {"client-query-buffer-limit", bytes(FLAGS_client_query_buffer_limit)},
       {"cluster-enabled", "no"},
-      {"daemonize", "no"},
       {"enable-debug-command", FLAGS_enable_debug_command ? "yes" : "no"},
       {"logfile", FLAGS_logfile},
       {"loglevel", FLAGS_loglevel},

@@ -18,6 +18,11 @@ void Refuse(LocalCall& call) {
   call.Error(routing::RefusalText(call.command));
 }
 
+void TooManyArguments(LocalCall& call) {
+  call.Error("ERR unknown subcommand or wrong number of arguments for '" +
+             std::string(call.arguments[1]) + "'. Try ACL HELP.");
+}
+
 void WhoAmI(LocalCall& call) {
   call.reply.Bulk(kDefaultUser);
 }
@@ -56,7 +61,7 @@ void GetUser(LocalCall& call) {
 
 void Cat(LocalCall& call) {
   if (call.arguments.size() > 3) {
-    return call.Error("ERR wrong number of arguments for 'acl|cat' command");
+    return TooManyArguments(call);
   }
   const std::vector<std::string_view> categories = command::AclCategoryNames(~uint32_t{0});
   if (call.arguments.size() == 2) {
@@ -84,7 +89,7 @@ void Cat(LocalCall& call) {
 void GenPass(LocalCall& call) {
   int64_t bits = 256;
   if (call.arguments.size() > 3) {
-    return call.Error("ERR wrong number of arguments for 'acl|genpass' command");
+    return TooManyArguments(call);
   }
   if (call.arguments.size() == 3) {
     if (!ParseInteger(call.arguments[2], &bits)) return call.Error(kNotAnInteger);
@@ -136,7 +141,7 @@ void NoAclFile(LocalCall& call) {
 // Nobody is ever denied what he is allowed to ask: without users the log stays empty.
 void Log(LocalCall& call) {
   if (call.arguments.size() > 3) {
-    return call.Error("ERR wrong number of arguments for 'acl|log' command");
+    return TooManyArguments(call);
   }
   int64_t count = 0;
   if (call.arguments.size() == 3 && EqualsIgnoreCase(call.arguments[2], "reset")) {

@@ -301,8 +301,8 @@ void ChangePause(LocalCall& call, const std::function<void(Pause&)>& change) {
 void PauseClients(LocalCall& call) {
   Pause::Kind kind = Pause::Kind::kAll;
   if (call.arguments.size() > 4) {
-    return call.Error(
-        "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.");
+    return call.Error("ERR unknown subcommand or wrong number of arguments for '" +
+                      std::string(call.arguments[1]) + "'. Try CLIENT HELP.");
   }
   if (call.arguments.size() == 4) {
     if (EqualsIgnoreCase(call.arguments[3], "write")) {

@@ -10,6 +10,8 @@ namespace {
 
 using execution::Outcome;
 
+constexpr std::string_view kOneDatabase = "ERR SELECT is not allowed in cluster mode";
+constexpr std::string_view kNoSuchDatabase = "ERR DB index is out of range";
 constexpr std::string_view kPing = "*1\r\n$4\r\nPING\r\n";
 
 }  // namespace
@@ -77,7 +79,8 @@ void SelectOperation::OnShardReply(execution::ShardRequest&, std::string_view re
     Deliver(reply, outcome);
   } else {
     const std::string_view text = reply.substr(words + 2, reply.size() - words - 4);
-    DeliverError(text, Outcome::kError);
+    // A standalone Redis with one database says it so.
+    DeliverError(text == kOneDatabase ? kNoSuchDatabase : text, Outcome::kError);
   }
 }
 

@@ -421,6 +421,32 @@ TEST_F(SessionTest, IdleClientsAreClosedBusyOnesAreNot) {
   EXPECT_EQ(busy.Receive("+v\r\n"), "+v\r\n");
 }
 
+TEST_F(SessionTest, APauseHoldsRequestsInOrderAndLosesThoseOfWhoGoes) {
+  Make();
+  Echoing();
+  TestClient& client = Connect();
+  TestClient& leaver = Connect();
+  Expect(client, {"CLIENT", "PAUSE", "60000", "WRITE"}, "+OK\r\n");
+  client.Send(Request({"GET", "a"}) + Request({"SET", "a", "1"}) + Request({"GET", "b"}));
+  leaver.Send(Request({"SET", "c", "2"}));
+  EXPECT_EQ(client.Receive(Bulk("a")), Bulk("a"));
+  RunFor(cluster_->loop, 20);
+  EXPECT_EQ(client.received(), "");
+  clients_.pop_back();
+  EXPECT_TRUE(RunUntil(cluster_->loop, [this] { return sessions_->size() == 1; }));
+  // The longer pause and the stricter kind count.
+  sessions_->pause().Begin(Pause::Kind::kAll, 10);
+  sessions_->pause().Begin(Pause::Kind::kWrites, 20);
+  RunFor(cluster_->loop, 60);
+  EXPECT_EQ(client.received(), "");
+  sessions_->pause().End();
+  const std::string wanted = Bulk("1") + Bulk("b");
+  EXPECT_EQ(client.Receive(wanted), wanted);
+  EXPECT_TRUE(cluster_->node(1).log().empty());
+  sessions_->pause().Begin(Pause::Kind::kAll, 20);
+  Expect(client, {"PING"}, "+PONG\r\n");
+}
+
 TEST(LocalCommandsTest, EveryLocalRowHasAHandler) {
   const LocalCommands commands;
   const Status status = routing::Validate(
