@@ -123,7 +123,7 @@ void Quit(LocalCall& call) {
 
 void Reset(LocalCall& call) {
   Client& client = call.session.client();
-  call.session.Unsubscribe();
+  call.session.UnsubscribeFromAll();
   call.session.Deauthenticate();
   if (client.version != resp::Version::kResp2) call.session.WaitForEarlier();
   client.version = resp::Version::kResp2;

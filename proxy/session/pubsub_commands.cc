@@ -54,8 +54,8 @@ class SubscriptionOperation : public execution::Operation, protected pubsub::Wai
 
   pubsub::Hub& hub() { return *session_.context().hub; }
   void Finish(OutputBuffer&& answers) {
-    session_.Push(answers.ToString());
-    Deliver(std::string_view(), Outcome::kOk);
+    silent = false;
+    Deliver(std::move(answers), Outcome::kOk);
   }
   void Recycle() override { delete this; }
 

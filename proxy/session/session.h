@@ -125,7 +125,7 @@ class Session final : public net::StreamHandler,
   // The same, to be changed. ForgetIfEmpty has to follow.
   pubsub::Subscriptions& MakeSubscriptions();
   void ForgetIfEmpty();
-  void Unsubscribe() { subscriptions_.reset(); }
+  void UnsubscribeFromAll();
   // Whether it may send hardly any commands: a subscriber in RESP2, where messages and replies cannot
   // be told apart.
   bool restricted() const {

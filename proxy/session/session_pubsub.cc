@@ -12,7 +12,10 @@ pubsub::Subscriptions& Session::MakeSubscriptions() {
 }
 
 void Session::ForgetIfEmpty() {
-  if (subscriptions_ == nullptr || !subscriptions_->empty()) return;
+  if (subscriptions_ != nullptr && subscriptions_->empty()) UnsubscribeFromAll();
+}
+
+void Session::UnsubscribeFromAll() {
   subscriptions_.reset();
   soft_limit_since_ = 0;
 }

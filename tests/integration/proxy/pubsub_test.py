@@ -2,6 +2,7 @@
 events of keys from all shards; shards that die, slots that move; many subscribers, slow ones, and ones that are killed."""
 
 import re
+import signal
 import socket
 import threading
 import time
@@ -446,6 +447,24 @@ class PubSubTests:
             thread.join()
         self.wait_gone()
 
+
+    def test_what_no_shard_confirms_is_an_error(self):
+        proxy = self.start(self.new_proxy(request_deadline_ms=400))
+        self.wait_covered(proxy)
+        node = self.nodes[0]
+        channel = self.keys_of(node, 1)[0]
+        for request in [("SUBSCRIBE", channel), ("PSUBSCRIBE", "x*"), ("SSUBSCRIBE", channel)]:
+            with proxy.client() as client:
+                node.signal(signal.SIGSTOP)
+                try:
+                    reply = client.call(*request)
+                finally:
+                    node.signal(signal.SIGCONT)
+                self.assertTrue(reply.startswith(f"-ERR keyway-proxy: 127.0.0.1:{node.port} has not confirmed".encode()), reply)
+                # It is no subscriber, and can become one.
+                self.assertEqual(client.call("ECHO", "x"), b"$1\r\nx\r\n")
+                self.assertIn(b"subscribe", client.call(*request))
+        self.wait_gone()
 
     def test_shard_channels_follow_their_slot(self):
         channel = "moving"
