@@ -13,4 +13,9 @@ namespace keyway {
 // Time at most proportional to pattern length times text length, whatever the pattern.
 bool GlobMatch(std::string_view pattern, std::string_view text, bool ignore_case = false);
 
+// The same for channels, of which the empty one matches the empty pattern alone, not even "*".
+inline bool ChannelMatches(std::string_view pattern, std::string_view channel) {
+  return channel.empty() ? pattern.empty() : GlobMatch(pattern, channel);
+}
+
 }  // namespace keyway

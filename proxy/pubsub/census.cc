@@ -48,7 +48,7 @@ int64_t Census::CorrectionForChannel(std::string_view channel) const {
   const std::lock_guard lock(mutex_);
   int64_t correction = ExtraOf(Kind::kChannel, channel);
   for (const auto& [pattern, entry] : entries_[static_cast<size_t>(Kind::kPattern)]) {
-    if (entry.extra != 0 && GlobMatch(pattern, channel)) correction += entry.extra;
+    if (entry.extra != 0 && ChannelMatches(pattern, channel)) correction += entry.extra;
   }
   return correction;
 }

@@ -116,7 +116,7 @@ void ReplyNames(CommandContext& context, Kind kind) {
   const auto place = context.reply.BeginDeferred();
   size_t matching = 0;
   for (const Topic& topic : context.services.pubsub->topics(kind)) {
-    if (context.args.size() == 3 && !GlobMatch(context.args[2], topic.name)) continue;
+    if (context.args.size() == 3 && !ChannelMatches(context.args[2], topic.name)) continue;
     context.reply.Bulk(topic.name);
     ++matching;
   }

@@ -170,7 +170,7 @@ size_t PubSub::Publish(std::string_view channel, std::string_view message) {
     receivers += topic->subscribers.size();
   }
   for (const Topic& pattern : topics(Kind::kPattern)) {
-    if (!GlobMatch(pattern.name, channel)) continue;
+    if (!ChannelMatches(pattern.name, channel)) continue;
     for (Client* client : pattern.subscribers) {
       DeliverByPattern(*client, pattern.name, channel, message);
     }

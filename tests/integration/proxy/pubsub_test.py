@@ -1,6 +1,7 @@
 """Publish and subscribe through proxies: byte for byte as one redis-server, in front of real Redis and of keyway-shards;
 events of keys from all shards; shards that die, slots that move; many subscribers, slow ones, and ones that are killed."""
 
+import random
 import re
 import signal
 import socket
@@ -210,6 +211,11 @@ class Talker:
         return data
 
 
+def in_any_order(data, separator=rb"(?=[>*][34]\r\n\$\d\r\n[ps]?message\r\n|(?<=\n):)"):
+    """The messages in `data`: which pattern is told first is the server's own choice."""
+    return sorted(re.split(separator, data))
+
+
 def masked(data):
     return re.sub(rb"\$2\r\nid\r\n:\d+", b"$2\r\nid\r\n:N", data)
 
@@ -290,6 +296,62 @@ class PubSubTests:
             while masked(ours.data).count(b"\r\n") < masked(expected).count(b"\r\n"):
                 self.assertTrue(ours.read_some())
             self.assertEqual(masked(ours.data), masked(expected))
+
+    def compare_random(self, seed, steps):
+        """Five clients of one proxy that do anything; after each step all of them have what they would have of one Redis."""
+        chance = random.Random(seed)
+        reference = self.start(kt.RedisServer())
+        pairs = [(self.talker(self.proxy.port), self.talker(reference.port)) for _ in range(5)]
+        names = ["a", "b", "ab", "abc", "", "x y", "long" * 20]
+        patterns = ["*", "a*", "?", "[ab]*", "abc", "nothing*"]
+        # What each has, so that not more than one name is left to an order that is the server's own.
+        having = [{"": set(), "P": set(), "S": set()} for _ in pairs]
+        done = []
+        for _ in range(steps):
+            who = chance.randrange(len(pairs))
+            kind = chance.choice(["", "P", "S"])
+            mine = having[who][kind]
+            choice = chance.random()
+            some = chance.choices(patterns if kind == "P" else names, k=chance.randint(1, 4))
+            if choice < 0.25:
+                request = [f"{kind}SUBSCRIBE", *some]
+                mine.update(some)
+            elif choice < 0.4:
+                request = [f"{kind}UNSUBSCRIBE", *some]
+                mine.difference_update(some)
+            elif choice < 0.45 and len(mine) < 2:
+                request = [f"{kind}UNSUBSCRIBE"]
+                mine.clear()
+            elif choice < 0.8:
+                request = [chance.choice(["PUBLISH", "SPUBLISH"]), chance.choice(names), f"message {len(done)}"]
+            elif choice < 0.9:
+                request = ["PUBSUB", *chance.choice([["CHANNELS"], ["CHANNELS", "a*"], ["SHARDCHANNELS"], ["NUMPAT"],
+                                                     ["NUMSUB", *some], ["SHARDNUMSUB", *some]])]
+            elif choice < 0.95:
+                request = ["HELLO", chance.choice([2, 3])]
+            else:
+                request = chance.choice([["RESET"], ["PING"], ["GET", "x"], ["PING", "x"]])
+                if request == ["RESET"]:
+                    having[who] = {"": set(), "P": set(), "S": set()}
+            done.append((who, request))
+            # The one who asks first: the others may have their messages later.
+            for ours, theirs in [pairs[who], *(pair for pair in pairs if pair is not pairs[who])]:
+                if ours is pairs[who][0]:
+                    ours.send(*request)
+                    theirs.send(*request)
+                expected = theirs.take_all()
+                got = ours.take_all() if b"$2\r\nid\r\n" in expected else ours.take(len(expected))
+                separator = [rb"\r\n"] if request[0] == "PUBSUB" else []
+                self.assertEqual(in_any_order(masked(got), *separator), in_any_order(masked(expected), *separator),
+                                 f"seed {seed}, after {done[-8:]}")
+        for ours, _ in pairs:
+            self.assertEqual(ours.drain(), b"")
+            ours.socket.close()
+        self.wait_gone()
+
+    def test_random_sessions(self):
+        for seed in range(3):
+            self.compare_random(seed, 300)
 
     def subscriber(self, proxy, *request, version=2):
         client = proxy.client()

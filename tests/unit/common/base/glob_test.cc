@@ -65,6 +65,15 @@ TEST(GlobMatchTest, IgnoresCaseOnDemand) {
   EXPECT_FALSE(GlobMatch("\xc4", "\xe4", true));
 }
 
+TEST(GlobMatchTest, TheEmptyChannelMatchesTheEmptyPatternAlone) {
+  EXPECT_TRUE(GlobMatch("*", ""));
+  EXPECT_FALSE(ChannelMatches("*", ""));
+  EXPECT_FALSE(ChannelMatches("?", ""));
+  EXPECT_TRUE(ChannelMatches("", ""));
+  EXPECT_FALSE(ChannelMatches("", "a"));
+  EXPECT_TRUE(ChannelMatches("*", "a"));
+}
+
 TEST(GlobMatchTest, ManyStarsTakeNoExponentialTime) {
   std::string pattern;
   for (int i = 0; i < 2000; ++i) pattern += "a*";
