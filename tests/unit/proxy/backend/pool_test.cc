@@ -241,6 +241,30 @@ TEST_F(PoolTest, PushesAreNoReplies) {
   EXPECT_EQ(b.result, Bulk("b"));
 }
 
+TEST_F(PoolTest, AFenceEndsAnyNumberOfReplies) {
+  FakeNode node(loop_, [](const FakeNode::Words& words) -> std::string {
+    if (words[0] == "PING") return "+PONG\r\n";
+    if (words[0] == "GET") return EchoAnswer(words);
+    return words[1] == "bad" ? "-MOVED 1 127.0.0.1:1\r\n" : ">0\r\n";
+  });
+  Pool pool(loop_, {});
+  RecordingCall subscriptions, after;
+  const std::string bytes = Request({"SSUBSCRIBE", "good"}) + Request({"SSUBSCRIBE", "bad"}) +
+                            Request({"SSUBSCRIBE", "bad"}) + Request({"PING"});
+  const std::string_view parts[] = {bytes};
+  std::vector<std::string> replies;
+  subscriptions.then = [&] {
+    replies.push_back(subscriptions.result + (subscriptions.pending() ? "more" : ""));
+  };
+  pool.Send(node.endpoint(), {.version = resp::Version::kResp3, .fenced = true}, parts,
+            &subscriptions);
+  Send(pool, node.endpoint(), {"GET", "x"}, &after, {.version = resp::Version::kResp3});
+  ASSERT_TRUE(RunUntilEnded({&after}));
+  EXPECT_EQ(replies, (std::vector<std::string>{"-MOVED 1 127.0.0.1:1\r\nmore",
+                                               "-MOVED 1 127.0.0.1:1\r\nmore", "+PONG\r\n"}));
+  EXPECT_EQ(after.result, Bulk("x"));
+}
+
 TEST_F(PoolTest, LargeValuesBothWays) {
   FakeNode node(loop_, EchoAnswer);
   Pool pool(loop_, {.max_queued_bytes = 1024});
