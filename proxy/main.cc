@@ -66,6 +66,8 @@ DEFINE_string(proto_max_bulk_len, "512mb", "Longest argument of a request.");
 DEFINE_int32(connect_timeout_ms, 2000, "Milliseconds to connect to a shard.");
 DEFINE_int32(topology_refresh_ms, 5000, "Milliseconds between two looks at the cluster's slots.");
 DEFINE_int32(drain_timeout_ms, 10000, "Milliseconds that SIGTERM waits for requests under way.");
+DEFINE_string(script_cache_limit, "64mb",
+              "Memory for the scripts that clients have sent, of all threads together. 0: none is kept.");
 DEFINE_int32(databases, 0,
              "What CONFIG GET databases says; 0: what the shards say. SELECT asks the shards.");
 DEFINE_string(advertise, "",
@@ -218,6 +220,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   ServerOptions options;
   options.threads = FLAGS_threads;
   options.max_clients = FLAGS_maxclients;
+  options.script_cache_bytes = check.Memory("script_cache_limit", FLAGS_script_cache_limit, 0);
   options.identity = MakeIdentity(program);
 
   WorkerOptions& worker = options.worker;

@@ -185,16 +185,28 @@ void AddTopology(Registry& registry, const topology::Topology& topology) {
                        [&topology] { return static_cast<double>(topology.stats().maps_changed); });
 }
 
+void AddScripts(Registry& registry, const Workers& workers, const scripting::ScriptCache& scripts) {
+  registry.GaugeFrom("keyway_proxy_scripts_cached", "Scripts in the cache.", {},
+                     [&scripts] { return static_cast<double>(scripts.count()); });
+  registry.GaugeFrom("keyway_proxy_scripts_cached_bytes", "Bytes that the cached scripts take.", {},
+                     [&scripts] { return static_cast<double>(scripts.bytes()); });
+  registry.CounterFrom(
+      "keyway_proxy_noscript_repaired_total",
+      "EVALSHA that a shard answered with NOSCRIPT and that were sent again as EVAL.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().noscript_repaired.Get(); }));
+}
+
 }  // namespace
 
 void AddMetrics(Registry& registry, const Workers& workers,
                 const session::ClientDirectory& directory, const topology::Topology& topology,
-                const metrics::HotHistogram& latency) {
+                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency) {
   AddRequests(registry, workers, latency);
   AddClients(registry, workers, directory);
   AddBackends(registry, workers);
   AddPubsub(registry, workers);
   AddTopology(registry, topology);
+  AddScripts(registry, workers, scripts);
 }
 
 }  // namespace keyway::proxy

@@ -8,6 +8,7 @@
 #include "metrics/hot_counters.h"
 #include "metrics/registry.h"
 #include "proxy/session/client_directory.h"
+#include "proxy/scripting/script_cache.h"
 #include "proxy/topology/topology.h"
 #include "proxy/worker.h"
 
@@ -17,6 +18,6 @@ namespace keyway::proxy {
 // thread, where `topology` lives.
 void AddMetrics(metrics::Registry& registry, const std::vector<std::unique_ptr<Worker>>& workers,
                 const session::ClientDirectory& directory, const topology::Topology& topology,
-                const metrics::HotHistogram& latency);
+                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency);
 
 }  // namespace keyway::proxy

@@ -27,7 +27,10 @@ Status Probe(net::EventLoop& loop, const net::Listener::Options& options, net::E
 }  // namespace
 
 Server::Server(const ServerOptions& options)
-    : options_(options), identity_(options.identity), directory_(options.max_clients) {
+    : options_(options),
+      identity_(options.identity),
+      directory_(options.max_clients),
+      scripts_(options.script_cache_bytes) {
   identity_.run_id = Random::FromEntropy().Hex(40);
   identity_.threads = options.threads;
   identity_.max_clients = options.max_clients;
@@ -65,9 +68,10 @@ Status Server::Listen() {
                               .identity = identity_,
                               .latency = latency_,
                               .census = census_,
+                              .scripts = scripts_,
                               .request_refresh = [this] { topology_->RequestRefresh(); }};
   for (int i = 0; i < options_.threads; ++i) {
-    auto worker = std::make_unique<Worker>(worker_options, shared);
+    auto worker = std::make_unique<Worker>(worker_options, shared, i == 0);
     topology_->Subscribe(worker->loop(), [worker = worker.get()](topology::SlotMapPtr map) {
       worker->SetMap(std::move(map));
     });
@@ -75,7 +79,7 @@ Status Server::Listen() {
   }
 
   if (options_.http) {
-    AddMetrics(registry_, workers_, directory_, *topology_, latency_);
+    AddMetrics(registry_, workers_, directory_, *topology_, scripts_, latency_);
     metrics::AddProcessMetrics(registry_);
     auto endpoint = metrics::Endpoint::Start(control_, registry_,
                                              {.address = *options_.http,

@@ -17,6 +17,7 @@
 #include "proxy/session/client_directory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
+#include "proxy/scripting/script_cache.h"
 #include "proxy/topology/topology.h"
 #include "proxy/worker.h"
 
@@ -28,6 +29,7 @@ struct ServerOptions {
   topology::TopologyOptions topology;
   session::Identity identity;
   int64_t max_clients = 10'000;
+  size_t script_cache_bytes = 64 * 1024 * 1024;
   std::optional<net::Endpoint> http;  // nothing: no HTTP endpoint
 };
 
@@ -56,6 +58,7 @@ class Server {
   metrics::HotHistogram latency_;
   session::ClientDirectory directory_;
   pubsub::Census census_;
+  scripting::ScriptCache scripts_;
   net::EventLoop control_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<topology::Topology> topology_;

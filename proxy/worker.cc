@@ -14,13 +14,13 @@ constexpr uint64_t kDrainCheckMs = 10;
 
 }  // namespace
 
-Worker::Worker(const WorkerOptions& options, const Shared& shared)
+Worker::Worker(const WorkerOptions& options, const Shared& shared, bool first)
     : options_(options),
       statistics_(shared.latency),
       pool_(loop_, options_.backend),
       access_(loop_, pool_, options_.access, shared.request_refresh, statistics_),
       hub_(access_, shared.census, pubsub_statistics_),
-      executor_(access_, Random::FromEntropy()),
+      executor_(access_, shared.scripts, Random::FromEntropy()),
       late_writes_(loop_),
       context_{.loop = loop_,
                .executor = executor_,
@@ -39,6 +39,7 @@ Worker::Worker(const WorkerOptions& options, const Shared& shared)
                         .session_statistics = &session_statistics_,
                         .statistics = &statistics_});
   executor_.set_audience(&hub_);
+  if (first) newcomers_.emplace(loop_, pool_, shared.scripts);
   loop_.EveryPass([this] { PublishBackendStats(); });
 }
 
@@ -65,8 +66,9 @@ void Worker::SetMap(topology::SlotMapPtr map) {
   std::vector<net::Endpoint> primaries;
   for (const topology::Shard& shard : map->shards()) primaries.push_back(shard.primary.endpoint);
   pool_.RetainOnly(primaries);
-  access_.SetMap(std::move(map));
+  access_.SetMap(map);
   hub_.OnMap();
+  if (newcomers_) newcomers_->SetMap(std::move(map));
 }
 
 void Worker::Join() {

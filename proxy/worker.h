@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "proxy/pubsub/census.h"
 #include "proxy/pubsub/hub.h"
 #include "proxy/pubsub/statistics.h"
+#include "proxy/scripting/newcomers.h"
+#include "proxy/scripting/script_cache.h"
 #include "proxy/session/client_directory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
@@ -63,10 +66,12 @@ class Worker {
     const session::Identity& identity;
     metrics::HotHistogram& latency;
     pubsub::Census& census;
+    scripting::ScriptCache& scripts;
     std::function<void()> request_refresh;  // from any thread
   };
 
-  Worker(const WorkerOptions& options, const Shared& shared);
+  // `first`: the one of the workers that does what a proxy does once.
+  Worker(const WorkerOptions& options, const Shared& shared, bool first);
   // The thread must have been joined.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -105,6 +110,7 @@ class Worker {
   execution::ShardAccess access_;
   pubsub::Hub hub_;
   execution::Executor executor_;
+  std::optional<scripting::Newcomers> newcomers_;  // of the first worker
   session::LateWrites late_writes_;
   session::SessionContext context_;
   session::SessionList sessions_;

@@ -1,6 +1,6 @@
 // A worker thread's connections to shard nodes, shared by all its clients.
 //
-// For each node and RESP version there is one connection, opened on first use and again after a
+// For each node and RESP version there is one connection, and one for scripts, opened on first use and again after a
 // loss. Requests of many clients are pipelined on it in the order of Send; everything sent within a
 // pass of the loop leaves in one write. The reply of a node is passed on as bytes.
 // What would change or hold up a shared connection (WATCH, blocking commands, subscriptions) leases one
@@ -70,6 +70,9 @@ struct SendOptions {
   bool asking = false;  // an ASKING is sent in front
   bool readonly =
       false;  // the node is a replica: the connection is in READONLY mode (its own connection)
+  // A script, or what must keep its order among scripts: these have a connection of their own, since a
+  // node reads nothing more from a connection whose script is running.
+  bool scripts = false;
   int replies = 1;  // of the bytes sent: several requests that must not be torn apart (MULTI ... EXEC)
   // The bytes end with a PING. How many replies come before its own is not known (SUBSCRIBE answers
   // with pushes, or with an error): OnReply has each of them, pending() until the PONG.

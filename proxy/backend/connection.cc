@@ -178,6 +178,7 @@ void Connection::Write(const SendOptions& options, std::span<const std::string_v
     database_ = options.database;
   }
   if (options.asking) WriteOwn(Kind::kAsking, kAskingWords);
+  if (pending_.empty()) waiting_since_ = last_send_;
   const uint64_t sequence = pending_.Push(
       {call, appended_, Kind::kRequest, options.replies, options.fenced});
   if (call != nullptr) Mark(call, Place::kPending, sequence);
@@ -440,6 +441,11 @@ bool Connection::removable() const {
 
 size_t Connection::queued_bytes() const {
   return held_bytes_ + (stream_ == nullptr ? 0 : stream_->output().size());
+}
+
+int64_t Connection::waited_micros() const {
+  if (state_ != State::kReady || pending_.empty()) return 0;
+  return pool_.loop.NowMicros() - std::max(waiting_since_, last_byte_);
 }
 
 bool Connection::Unneeded() const {

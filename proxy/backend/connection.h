@@ -82,6 +82,8 @@ class Connection final : public net::StreamHandler {
 
   bool open() const { return state_ == State::kReady; }
   size_t queued_bytes() const;
+  // For how long the node has been silent although something waits for a reply; 0: nothing does.
+  int64_t waited_micros() const;
   size_t waiting_requests() const { return held_.size() + pending_.size(); }
 
   size_t OnBytes(std::string_view bytes) override;
@@ -171,6 +173,7 @@ class Connection final : public net::StreamHandler {
   int64_t state_since_ = 0;  // all times: NowMicros of the loop
   int64_t last_byte_ = 0;
   int64_t last_send_ = 0;
+  int64_t waiting_since_ = 0;  // when a request was written while none waited
   int64_t probe_sent_ = 0;
   int64_t retry_at_ = 0;     // no connecting before
   int failed_connects_ = 0;  // in a row

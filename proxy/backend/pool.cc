@@ -14,6 +14,9 @@ constexpr int kMinTickMillis = 5;
 constexpr int kMaxTickMillis = 1000;
 // Returned leases that are kept for others, of all nodes together.
 constexpr size_t kMaxSpares = 256;
+// Connections on which a script takes long: requests behind it wait for its end, new ones go elsewhere.
+constexpr int64_t kLongScriptMicros = 100'000;
+constexpr size_t kMaxBusy = 64;
 // Of calls that answer the end of the pool with another Send.
 constexpr int kShutdownRounds = 16;
 
@@ -29,14 +32,15 @@ struct KeyView {
 };
 
 int ModeOf(const SendOptions& options) {
-  return static_cast<int>(options.version) * 2 + (options.readonly ? 1 : 0);
+  return static_cast<int>(options.version) * 4 + (options.scripts ? 2 : 0) +
+         (options.readonly ? 1 : 0);
 }
 
 struct KeyHash {
   using is_transparent = void;
   static size_t Of(const net::Endpoint& node, int mode) {
     return std::hash<std::string_view>()(node.host) ^
-           ((static_cast<size_t>(node.port) << 3 | static_cast<size_t>(mode)) *
+           ((static_cast<size_t>(node.port) << 4 | static_cast<size_t>(mode)) *
             0x9e3779b97f4a7c15ull);
   }
   size_t operator()(const Key& key) const { return Of(key.node, key.mode); }
@@ -69,7 +73,15 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
   Connection& Find(const net::Endpoint& node, const SendOptions& send) {
     const int mode = ModeOf(send);
     const auto found = connections.find(KeyView{node, mode});
-    if (found != connections.end()) return *found->second;
+    if (found != connections.end()) {
+      if (!send.scripts || busy.size() >= kMaxBusy ||
+          found->second->waited_micros() < kLongScriptMicros) {
+        return *found->second;
+      }
+      found->second->set_retained(false);
+      busy.push_back(std::move(found->second));
+      connections.erase(found);
+    }
     auto connection = std::make_unique<Connection>(*this, node, send.version, send.readonly);
     StartTicking();
     return *connections.emplace(Key{node, mode}, std::move(connection)).first->second;
@@ -147,28 +159,35 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
       it->second->Tick();
       it = it->second->removable() ? connections.erase(it) : std::next(it);
     }
+    for (const auto& connection : busy) connection->Tick();
+    std::erase_if(busy, [](const auto& connection) { return connection->removable(); });
     for (auto& [connection, owned] : leased) connection->Tick();
     for (const auto& spare : spares) spare->Tick();
     std::erase_if(spares, [](const auto& spare) { return spare->removable(); });
-    if (connections.empty() && leased.empty() && spares.empty()) ticker.Stop();
+    if (connections.empty() && busy.empty() && leased.empty() && spares.empty()) ticker.Stop();
   }
 
   void Shutdown() {
     shutting_down = true;
     ticker.Stop();
     for (auto& [key, connection] : connections) connection->Shutdown();
+    for (const auto& connection : busy) connection->Shutdown();
     for (auto& [connection, owned] : leased) connection->Shutdown();
     spares.clear();
     for (int round = 0; round < kShutdownRounds && !failed.empty(); ++round) Report();
     for (auto& [key, connection] : connections) connection->DropFailures();
+    for (const auto& connection : busy) connection->DropFailures();
     for (auto& [connection, owned] : leased) connection->DropFailures();
     failed.clear();
     ended.clear();
     connections.clear();
+    busy.clear();
   }
 
   net::Timer ticker;
   std::unordered_map<Key, std::unique_ptr<Connection>, KeyHash, KeyEqual> connections;
+  // Shared ones that a long script holds up; they close when all on them is answered.
+  std::vector<std::unique_ptr<Connection>> busy;
   // Each with its owner; those without one that another may have; those to be destroyed.
   std::unordered_map<Connection*, std::unique_ptr<Connection>> leased;
   std::vector<std::unique_ptr<Connection>> spares;
@@ -247,11 +266,13 @@ const BackendStats& Pool::stats() const {
   stats.open_connections = 0;
   stats.queued_bytes = 0;
   stats.pending_requests = 0;
-  for (const auto& [key, connection] : impl_->connections) {
-    stats.open_connections += connection->open() ? 1 : 0;
-    stats.queued_bytes += connection->queued_bytes();
-    stats.pending_requests += connection->waiting_requests();
-  }
+  const auto count = [&stats](const Connection& connection) {
+    stats.open_connections += connection.open() ? 1 : 0;
+    stats.queued_bytes += connection.queued_bytes();
+    stats.pending_requests += connection.waiting_requests();
+  };
+  for (const auto& [key, connection] : impl_->connections) count(*connection);
+  for (const auto& connection : impl_->busy) count(*connection);
   stats.leases = impl_->leased.size();
   stats.spare_leases = impl_->spares.size();
   return stats;

@@ -11,12 +11,14 @@
 #include "proxy/execution/publish.h"
 #include "proxy/execution/random_key.h"
 #include "proxy/execution/scan.h"
+#include "proxy/execution/script_commands.h"
 
 namespace keyway::proxy::execution {
 namespace {
 
 constexpr size_t kSpareSingles = 4096;
 constexpr size_t kSpareFanOuts = 64;
+constexpr size_t kSpareScripts = 256;
 constexpr size_t kKeptReplyBytes = 1024;
 
 using MakeOperation = Operation* (*)();
@@ -45,6 +47,11 @@ Operation* AskAll() {
 constexpr SpecialRow kSpecials[] = {
     {"bgrewriteaof", AskAll<ReplyFirst, true>},
     {"bgsave", AskAll<ReplyFirst, true>},
+    {"function|delete", []() -> Operation* { return new FunctionChangeOperation; }},
+    {"function|flush", []() -> Operation* { return new FunctionChangeOperation; }},
+    {"function|load", []() -> Operation* { return new FunctionChangeOperation; }},
+    {"function|restore", []() -> Operation* { return new FunctionChangeOperation; }},
+    {"function|stats", []() -> Operation* { return new FunctionStatsOperation; }},
     {"lastsave", AskAll<ReplyLeast>},
     {"latency|doctor", AskAll<ReplyTexts>},
     {"latency|graph", AskAll<ReplyLatencyGraph, false, true>},
@@ -65,6 +72,9 @@ constexpr SpecialRow kSpecials[] = {
     {"randomkey", []() -> Operation* { return new RandomKeyOperation; }},
     {"save", AskAll<ReplyFirst, true>},
     {"scan", []() -> Operation* { return new ScanOperation; }},
+    {"script|exists", []() -> Operation* { return new ScriptExistsOperation; }},
+    {"script|flush", []() -> Operation* { return new ScriptFlushOperation; }},
+    {"script|load", []() -> Operation* { return new ScriptLoadOperation; }},
     {"sdiff", MakeSdiff},
     {"sinter", MakeSinter},
     {"sintercard", MakeSintercard},
@@ -107,12 +117,15 @@ void Operation::DeliverError(std::string_view text, Outcome outcome) {
   Deliver(ErrorReply(text), outcome);
 }
 
-Executor::Executor(ShardAccess& access, Random random)
+Executor::Executor(ShardAccess& access, scripting::ScriptCache& scripts, Random random)
     : access_(access),
+      scripts_(scripts),
       random_(std::move(random)),
       deadline_timer_(access.loop(), [this] { CheckDeadlines(); }),
       singles_(kSpareSingles),
-      fan_outs_(kSpareFanOuts) {
+      fan_outs_(kSpareFanOuts),
+      script_operations_(kSpareScripts),
+      script_loads_(access) {
   // A deadline is kept to within a twentieth.
   const auto period = static_cast<uint64_t>(std::clamp(access.options().deadline_ms / 20, 5, 500));
   deadline_timer_.Start(period, period);
@@ -142,9 +155,11 @@ Operation* Executor::Create(const Request& request) {
     default:
       if (request.plan->divisible) {
         operation = fan_outs_.Take();
-        break;
+      } else if (request.command->spec->is(command::kRunsScript)) {
+        operation = script_operations_.Take();
+      } else {
+        operation = singles_.Take();
       }
-      operation = singles_.Take();
       break;
   }
   Adopt(operation);
@@ -186,6 +201,11 @@ Slot Executor::AnySlot(uint64_t client) const {
   const topology::SlotMap* map = access_.map();
   if (map == nullptr || map->shards().empty()) return 0;
   return map->shards()[client % map->shards().size()].first_slot();
+}
+
+Slot Executor::StableSlot() const {
+  const topology::SlotMap* map = access_.map();
+  return map == nullptr || map->shards().empty() ? 0 : map->shards()[0].first_slot();
 }
 
 void Executor::OnFinished(Operation& operation, Outcome outcome) {

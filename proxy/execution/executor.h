@@ -13,15 +13,18 @@
 #include "proxy/execution/intrusive_list.h"
 #include "proxy/execution/operation.h"
 #include "proxy/execution/recycler.h"
+#include "proxy/execution/script.h"
+#include "proxy/execution/script_loads.h"
 #include "proxy/execution/shard_access.h"
 #include "proxy/execution/single.h"
+#include "proxy/scripting/script_cache.h"
 
 namespace keyway::proxy::execution {
 
 class Executor {
  public:
   // All references must outlive the executor; every operation must be released before it goes.
-  Executor(ShardAccess& access, Random random);
+  Executor(ShardAccess& access, scripting::ScriptCache& scripts, Random random);
   ~Executor();
 
   // Whether an executor exists for a row whose route is kSpecial or kGathered.
@@ -49,9 +52,17 @@ class Executor {
 
   // A slot of the shard that serves requests without keys of `client`.
   Slot AnySlot(uint64_t client) const;
+  // A slot of the shard that serves requests without keys of all clients, through whichever proxy: what
+  // scripts do without naming their keys, they all do there.
+  Slot StableSlot() const;
 
   Recycler<SingleOperation>& singles() { return singles_; }
   Recycler<FanOutOperation>& fan_outs() { return fan_outs_; }
+  Recycler<ScriptOperation>& script_operations() { return script_operations_; }
+
+  // Shared by all workers.
+  scripting::ScriptCache& scripts() { return scripts_; }
+  ScriptLoads& script_loads() { return script_loads_; }
 
  private:
   friend class Operation;
@@ -60,6 +71,7 @@ class Executor {
   void CheckDeadlines();
 
   ShardAccess& access_;
+  scripting::ScriptCache& scripts_;
   Random random_;
   Audience* audience_ = nullptr;
   // In the order of their start, which is that of their deadlines: all have the same patience.
@@ -68,6 +80,8 @@ class Executor {
   net::Timer deadline_timer_;
   Recycler<SingleOperation> singles_;
   Recycler<FanOutOperation> fan_outs_;
+  Recycler<ScriptOperation> script_operations_;
+  ScriptLoads script_loads_;
 };
 
 }  // namespace keyway::proxy::execution

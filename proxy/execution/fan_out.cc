@@ -34,7 +34,8 @@ void FanOutOperation::Begin(const Request& request) {
   terms_ = {.version = request.version,
             .database = request.database,
             .repeatable = request.command->spec->is(command::kReadonly),
-            .reports_tryagain = split};
+            .reports_tryagain = split,
+            .scripts = request.plan->scripts};
   gather_.Start(executor().access(), this, terms_);
 }
 

@@ -67,6 +67,9 @@ class Operation : private ListLink<DeadlineTag> {
     (void)error;
     answer(false);
   }
+  // Whether its request may be sent once more, behind later ones of the same client. Until it is
+  // answered only requests for the same script may follow it. Known once it has begun.
+  virtual bool may_be_sent_again() const { return false; }
   // Whether the client is not to be served any further before the reply is there, as Redis blocks it.
   // Known once it has begun.
   virtual bool blocks_client() const { return false; }

@@ -55,6 +55,7 @@ void ShardRequest::Send() {
                        {.version = terms_.version,
                         .database = terms_.database,
                         .asking = std::exchange(asking_, false),
+                        .scripts = terms_.scripts,
                         .replies = terms_.requests},
                        parts, this);
 }

@@ -44,6 +44,7 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
     // Its keys may be asked for one at a time: TRYAGAIN is reported at once. Else it is sent again
     // until the slot has arrived.
     bool reports_tryagain = false;
+    bool scripts = false;  // Plan::scripts
   };
 
   ShardRequest() = default;

@@ -12,13 +12,14 @@ constexpr size_t kKeptBytes = 2048;
 
 void SingleOperation::Begin(const Request& request) {
   request_.bytes().assign(request.bytes);
-  const Slot slot = request.plan->kind == routing::Plan::Kind::kOneSlot
-                        ? request.plan->slot
-                        : executor().AnySlot(request.client);
+  const Slot slot = request.plan->kind == routing::Plan::Kind::kOneSlot ? request.plan->slot
+                    : request.plan->scripts ? executor().StableSlot()
+                                            : executor().AnySlot(request.client);
   request_.Start(executor().access(), this, slot,
                  {.version = request.version,
                   .database = request.database,
-                  .repeatable = request.command->spec->is(command::kReadonly)});
+                  .repeatable = request.command->spec->is(command::kReadonly),
+                  .scripts = request.plan->scripts});
 }
 
 void SingleOperation::Abandon() {

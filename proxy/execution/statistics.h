@@ -45,6 +45,7 @@ class Statistics {
   SingleWriterCell retries;
   SingleWriterCell waiting_requests;  // now
   SingleWriterCell waiting_bytes;     // now
+  SingleWriterCell noscript_repaired;
   SingleWriterCell in_flight;         // operations now
 
  private:

@@ -34,6 +34,8 @@ struct Plan {
   // kOneSlot: it could be asked key by key, as kSplit is, would the shard not answer for all at once.
   // `keys` and `key_step` are those of kSplit.
   bool divisible = false;
+  // A script, or what must keep its order among scripts: sent on the connections for these.
+  bool scripts = false;
   Slot slot = 0;
   // kSplit, and kSpecial of a gathered command: every key, grouped by slot; within a slot in the order
   // of the request. kFirstReady: every key in the order of the request.

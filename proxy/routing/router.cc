@@ -80,7 +80,11 @@ bool TakesFirstReady(const Spec& row) {
 Router::Router() {
   rows_.resize(command::CommandCount());
   for (size_t id = 0; id < rows_.size(); ++id) {
-    rows_[id] = Classify(command::CommandById(static_cast<command::CommandId>(id)));
+    const Command& command = command::CommandById(static_cast<command::CommandId>(id));
+    rows_[id] = Classify(command);
+    // What a node answers while a script runs (SCRIPT KILL) must not wait behind it.
+    rows_[id].scripts =
+        command.spec->group == "scripting" && !command.spec->is(command::kAllowBusy);
   }
 }
 
@@ -146,6 +150,7 @@ Router::Blocking Router::ClassifyBlocking(const Spec& row) {
 void Router::Route(const Command& command, Arguments arguments, Plan* plan) {
   const Row& row = rows_[command.id];
   plan->pinned = plan->divisible = false;
+  plan->scripts = row.scripts;
   switch (row.blocking) {
     case Blocking::kNever:
       break;

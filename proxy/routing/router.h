@@ -50,6 +50,7 @@ class Router {
     uint8_t fixed_key = 0;
     Blocking blocking = Blocking::kNever;
     bool first_ready = false;  // takes from the first of several keys
+    bool scripts = false;  // Plan::scripts
   };
 
   static Row Classify(const command::Command& command);

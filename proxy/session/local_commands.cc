@@ -66,6 +66,7 @@ LocalCommands::LocalCommands()
   RegisterConnectionCommands(*this);
   RegisterClientCommands(*this);
   RegisterServerCommands(*this);
+  RegisterScriptCommands(*this);
   RegisterConfigCommands(*this);
   RegisterAclCommands(*this);
   RegisterPubsubCommands(*this);

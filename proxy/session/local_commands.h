@@ -82,6 +82,7 @@ class LocalCommands {
 void RegisterConnectionCommands(LocalCommands& commands);
 void RegisterClientCommands(LocalCommands& commands);
 void RegisterServerCommands(LocalCommands& commands);
+void RegisterScriptCommands(LocalCommands& commands);
 void RegisterConfigCommands(LocalCommands& commands);
 void RegisterAclCommands(LocalCommands& commands);
 void RegisterPubsubCommands(LocalCommands& commands);

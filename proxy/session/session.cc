@@ -40,6 +40,11 @@ bool IsHttp(std::string_view word) {
   return equals("post") || equals("host:");
 }
 
+// Never 0.
+size_t HashOf(std::string_view script) {
+  return std::hash<std::string_view>()(script) | 1;
+}
+
 }  // namespace
 
 Session::Session(SessionContext& context, uint64_t id, std::unique_ptr<net::Stream> stream,
@@ -177,7 +182,7 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
       return false;
     }
     context_.router.Route(*lookup.command, arguments, &plan);
-    if (in_flight_ > 0 && NeedsQuiet(*lookup.command, plan)) {
+    if (in_flight_ > 0 && NeedsQuiet(*lookup.command, arguments, plan)) {
       must_drain_ = true;
       return false;
     }
@@ -230,10 +235,14 @@ void Session::RejectUnknown(const command::Lookup& lookup,
   ReplyError(command::LookupError(lookup, arguments));
 }
 
-bool Session::NeedsQuiet(const command::Command& command, const routing::Plan& plan) const {
+bool Session::NeedsQuiet(const command::Command& command,
+                         std::span<const std::string_view> arguments,
+                         const routing::Plan& plan) const {
   if (plan.kind == Plan::Kind::kLocal) return context_.local_commands.NeedsQuiet(command);
+  if (plan.pinned || plan.scripts != scripts_in_flight_) return true;
   // What a subscriber publishes to itself comes between the replies to what it asked before and after.
-  return plan.pinned || (subscriptions_ != nullptr && command.spec->is(command::kPubsub));
+  if (subscriptions_ != nullptr && command.spec->is(command::kPubsub)) return true;
+  return plan.scripts && script_sent_again_ != 0 && script_sent_again_ != HashOf(arguments[1]);
 }
 
 execution::Request Session::MakeRequest(const command::Command& command,
@@ -257,6 +266,10 @@ void Session::Forward(const command::Command& command, std::span<const std::stri
     raw = context_.encoded;
   }
   const execution::Request request = MakeRequest(command, arguments, raw);
+  if (in_flight_ == 0) {
+    scripts_in_flight_ = context_.plan.scripts;
+    script_sent_again_ = 0;
+  }
   RunOperation(*context_.executor.Create(request), request);
 }
 
@@ -271,9 +284,9 @@ void Session::RunOperation(execution::Operation& operation, const execution::Req
   starting_ = &operation;
   context_.executor.Start(operation, request, *this);
   // Its reply may have come inside; then it may be another one's by now.
-  if (std::exchange(starting_, nullptr) == &operation && operation.blocks_client()) {
-    blocked_ = &operation;
-  }
+  if (std::exchange(starting_, nullptr) != &operation) return;
+  if (operation.blocks_client()) blocked_ = &operation;
+  if (operation.may_be_sent_again()) script_sent_again_ = HashOf(request.arguments[1]);
 }
 
 void Session::RunSelect(execution::Operation& operation, const execution::Request& request,

@@ -164,8 +164,10 @@ class Session final : public net::StreamHandler,
   // to wait until earlier ones are answered, and is to be shown again then.
   bool Dispatch(std::span<const std::string_view> arguments, std::string_view raw);
   void RejectUnknown(const command::Lookup& lookup, std::span<const std::string_view> arguments);
-  // Whether it uses another connection than the client's earlier requests, which it would overtake.
-  bool NeedsQuiet(const command::Command& command, const routing::Plan& plan) const;
+  // Whether it uses another connection than the client's earlier requests, which it would overtake, or
+  // might be overtaken by one of them that is sent again.
+  bool NeedsQuiet(const command::Command& command, std::span<const std::string_view> arguments,
+                  const routing::Plan& plan) const;
   void Forward(const command::Command& command, std::span<const std::string_view> arguments,
                std::string_view raw);
   void RunLocal(const command::Command& command, std::span<const std::string_view> arguments,
@@ -204,6 +206,8 @@ class Session final : public net::StreamHandler,
   bool must_drain_ = false;
   bool running_silently_ = false;  // the command being dispatched
   size_t in_flight_ = 0;           // operations that have not replied
+  bool scripts_in_flight_ = false;  // those under way have gone the way of scripts (Plan::scripts)
+  size_t script_sent_again_ = 0;    // hash of the only script that may follow; 0: any
   size_t window_;                  // grows with every reply
   size_t average_reply_bytes_ = 0;
   uint64_t map_version_ = 0;  // when the oldest of them was sent

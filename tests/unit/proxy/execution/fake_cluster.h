@@ -13,6 +13,7 @@
 #include "proxy/backend/backend.h"
 #include "proxy/execution/executor.h"
 #include "proxy/execution/shard_access.h"
+#include "proxy/scripting/script_cache.h"
 #include "proxy/topology/slot_map.h"
 #include "tests/unit/proxy/backend/fake_node.h"
 
@@ -27,7 +28,7 @@ struct FakeCluster {
       : pool(loop, backend_options),
         access(
             loop, pool, options, [this] { ++refreshes; }, statistics),
-        executor(access, Random(1)) {
+        executor(access, scripts, Random(1)) {
     for (int i = 0; i < 3; ++i) nodes.push_back(std::make_unique<FakeNode>(loop));
   }
 
@@ -54,6 +55,7 @@ struct FakeCluster {
   std::vector<std::unique_ptr<FakeNode>> nodes;
   backend::Pool pool;
   execution::ShardAccess access;
+  scripting::ScriptCache scripts{1024 * 1024};
   execution::Executor executor;
 };
 

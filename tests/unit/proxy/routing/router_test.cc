@@ -132,12 +132,22 @@ TEST(RouterTest, AKeyWithoutItsValueIsAWrongNumberOfArguments) {
 }
 
 TEST(RouterTest, SendsCommandsWithoutKeysByTheirRequestPolicy) {
-  for (const char* line : {"DBSIZE", "KEYS *", "FLUSHALL ASYNC", "FLUSHDB", "SCRIPT FLUSH",
-                           "SCRIPT EXISTS x", "FUNCTION LOAD x"}) {
+  for (const char* line : {"DBSIZE", "KEYS *", "FLUSHALL ASYNC", "FLUSHDB", "SCRIPT KILL",
+                           "FUNCTION KILL"}) {
     EXPECT_EQ(RouteLine(line).kind, Kind::kAllShards) << line;
   }
   for (const char* line : {"FUNCTION LIST", "OBJECT HELP", "EVAL x 0"}) {
     EXPECT_EQ(RouteLine(line).kind, Kind::kAnyShard) << line;
+  }
+}
+
+TEST(RouterTest, ScriptsAndWhatConcernsThemGoAWayOfTheirOwn) {
+  for (const char* line : {"EVAL x 0", "EVALSHA x 1 a", "FCALL_RO f 1 a", "SCRIPT FLUSH", "SCRIPT LOAD x",
+                           "SCRIPT EXISTS x", "FUNCTION LOAD x", "FUNCTION LIST"}) {
+    EXPECT_TRUE(RouteLine(line).scripts) << line;
+  }
+  for (const char* line : {"GET a", "DBSIZE", "SCRIPT KILL", "FUNCTION KILL", "FUNCTION STATS"}) {
+    EXPECT_FALSE(RouteLine(line).scripts) << line;
   }
 }
 

@@ -1,0 +1,128 @@
+#include "proxy/execution/script.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "proxy/execution/encode.h"
+#include "proxy/execution/error_text.h"
+#include "proxy/execution/executor.h"
+
+namespace keyway::proxy::execution {
+namespace {
+
+constexpr size_t kKeptBytes = 2048;
+constexpr std::string_view kNoScript = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
+
+enum class Names : uint8_t {
+  kScript,    // by its text
+  kSha1,      // by its SHA1
+  kFunction,  // a function
+};
+
+// What a command's first argument names, read from its row.
+Names NamesOf(const command::Command& command) {
+  static const std::vector<Names> names = [] {
+    std::vector<Names> all(command::CommandCount(), Names::kFunction);
+    for (size_t id = 0; id < all.size(); ++id) {
+      const command::Spec& row = *command::CommandById(static_cast<command::CommandId>(id)).spec;
+      if (!row.is(command::kRunsScript) || row.arguments.empty()) continue;
+      if (row.arguments[0].name == "script") all[id] = Names::kScript;
+      if (row.arguments[0].name == "sha1") all[id] = Names::kSha1;
+    }
+    return all;
+  }();
+  return names[command.id];
+}
+
+// Cuts the bulk string at the front of `rest`, "$<length>\r\n<bytes>\r\n", off it.
+std::string_view CutBulk(std::string_view* rest) {
+  const size_t line = rest->find('\n') + 1;
+  size_t length = 0;
+  std::from_chars(rest->data() + 1, rest->data() + line, length);
+  const std::string_view bulk = rest->substr(line, length);
+  rest->remove_prefix(line + length + 2);
+  return bulk;
+}
+
+}  // namespace
+
+std::string EvalInsteadOfEvalsha(std::string_view request, std::string_view script) {
+  std::string eval(request.substr(0, request.find('\n') + 1));
+  request.remove_prefix(eval.size());
+  const std::string_view name = CutBulk(&request);
+  CutBulk(&request);
+  AppendBulk(name.ends_with('O') || name.ends_with('o') ? "EVAL_RO" : "EVAL", &eval);
+  AppendBulk(script, &eval);
+  return eval.append(request);
+}
+
+void ScriptOperation::Begin(const Request& request) {
+  request_.bytes().assign(request.bytes);
+  slot_ = request.plan->kind == routing::Plan::Kind::kOneSlot ? request.plan->slot
+                                                              : executor().StableSlot();
+  terms_ = {.version = request.version,
+            .database = request.database,
+            .repeatable = request.command->spec->is(command::kReadonly),
+            .scripts = true};
+  switch (NamesOf(*request.command)) {
+    case Names::kScript: {
+      auto [script, is_new] = executor().scripts().Add(request.arguments[1]);
+      if (is_new) {
+        executor().script_loads().Spread(script, slot_,
+                                         {.version = request.version,
+                                          .database = request.database});
+      }
+      if (script != nullptr && !script->compiled) script_ = std::move(script);
+      break;
+    }
+    case Names::kSha1:
+      script_ = executor().scripts().Find(request.arguments[1]);
+      repairable_ = script_ != nullptr;
+      break;
+    case Names::kFunction:
+      break;
+  }
+  request_.Start(executor().access(), this, slot_, terms_);
+}
+
+void ScriptOperation::Abandon() {
+  request_.Abandon();
+}
+
+std::string ScriptOperation::DeadlineError(Outcome* outcome) {
+  const std::string cause =
+      DeadlineCause(net::ToString(request_.node()), executor().access().options().deadline_ms);
+  *outcome = request_.in_doubt() ? Outcome::kUncertain : Outcome::kDeadline;
+  return request_.in_doubt() ? UncertainText(cause) : ProxyErrorText(cause);
+}
+
+void ScriptOperation::Recycle() {
+  if (request_.bytes().capacity() > kKeptBytes) request_.bytes() = std::string();
+  script_.reset();
+  repairable_ = false;
+  executor().script_operations().Return(this);
+}
+
+void ScriptOperation::OnShardReply(ShardRequest&, std::string_view reply, char type,
+                                   Outcome outcome) {
+  // Redis does not keep what it cannot compile.
+  if (repairable_ && script_->compiled && reply == kNoScript) {
+    // Once: what says NOSCRIPT to an EVAL is the script itself.
+    repairable_ = false;
+    executor().statistics().noscript_repaired.Add(1);
+    request_.bytes() = EvalInsteadOfEvalsha(request_.bytes(), script_->text);
+    ReportHeldUp();
+    request_.Start(executor().access(), this, slot_, terms_);
+    return;
+  }
+  if (!repairable_ && script_ != nullptr && type != '-' && type != '!') script_->compiled = true;
+  Deliver(reply, outcome);
+}
+
+void ScriptOperation::OnShardAway(ShardRequest&) {
+  ReportHeldUp();
+}
+
+}  // namespace keyway::proxy::execution
