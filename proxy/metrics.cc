@@ -130,6 +130,12 @@ void AddBackends(Registry& registry, const Workers& workers) {
   registry.GaugeFrom("keyway_proxy_backend_spare_leases",
                      "Such connections that wait for the next client.", {},
                      sum(&BackendCells::spare_leases));
+  registry.GaugeFrom("keyway_proxy_watched_keys",
+                     "Keys that clients wait for together with keys of other slots.", {},
+                     sum(&BackendCells::watched_keys));
+  registry.GaugeFrom("keyway_proxy_key_watch_connections",
+                     "Leased connections that watch such keys.", {},
+                     sum(&BackendCells::watch_connections));
   const auto busy = sum(&BackendCells::busy_micros);
   registry.CounterFrom("keyway_proxy_event_loop_busy_seconds_total",
                        "Time that the worker threads spent working.", {},

@@ -6,6 +6,7 @@
 
 #include "common/base/random.h"
 #include "common/log/log.h"
+#include "proxy/execution/key_watch.h"
 
 namespace keyway::proxy {
 namespace {
@@ -110,6 +111,10 @@ void Worker::PublishBackendStats() {
   backend_cells_.pending_requests.Set(stats.pending_requests);
   backend_cells_.leases.Set(stats.leases);
   backend_cells_.spare_leases.Set(stats.spare_leases);
+  if (const execution::KeyWatch* watch = executor_.key_watch(); watch != nullptr) {
+    backend_cells_.watched_keys.Set(watch->keys());
+    backend_cells_.watch_connections.Set(watch->connections());
+  }
   backend_cells_.busy_micros.Set(static_cast<uint64_t>(loop_.busy_micros()));
   backend_cells_.passes.Set(loop_.passes());
 }

@@ -53,6 +53,8 @@ struct BackendCells {
   execution::SingleWriterCell pending_requests;
   execution::SingleWriterCell leases;
   execution::SingleWriterCell spare_leases;
+  execution::SingleWriterCell watched_keys;
+  execution::SingleWriterCell watch_connections;
   execution::SingleWriterCell busy_micros;  // of the event loop
   execution::SingleWriterCell passes;
 };

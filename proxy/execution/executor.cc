@@ -7,6 +7,7 @@
 #include "proxy/execution/ask_all.h"
 #include "proxy/execution/blocking.h"
 #include "proxy/execution/error_text.h"
+#include "proxy/execution/first_ready.h"
 #include "proxy/execution/gathered.h"
 #include "proxy/execution/publish.h"
 #include "proxy/execution/random_key.h"
@@ -136,6 +137,7 @@ Executor::~Executor() {
 }
 
 bool Executor::HasSpecial(const command::Command& command) {
+  if (FirstReadyOperation::Find(command) != nullptr) return true;
   return FindSpecial(command) != nullptr;
 }
 
@@ -148,6 +150,9 @@ Operation* Executor::Create(const Request& request) {
       break;
     case routing::Plan::Kind::kBlocking:
       operation = new BlockingOperation;
+      break;
+    case routing::Plan::Kind::kFirstReady:
+      operation = new FirstReadyOperation;
       break;
     case routing::Plan::Kind::kSpecial:
       operation = FindSpecial(*request.command)->make();
@@ -195,6 +200,15 @@ void Executor::Release(Operation& operation) {
   }
   operation.held_buffer.Clear();
   operation.Recycle();
+}
+
+FirstReadyShared& Executor::first_ready() {
+  if (first_ready_ == nullptr) first_ready_ = std::make_unique<FirstReadyShared>(access_);
+  return *first_ready_;
+}
+
+const KeyWatch* Executor::key_watch() const {
+  return first_ready_ == nullptr ? nullptr : &first_ready_->watch;
 }
 
 Slot Executor::AnySlot(uint64_t client) const {

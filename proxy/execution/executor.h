@@ -21,6 +21,9 @@
 
 namespace keyway::proxy::execution {
 
+class KeyWatch;
+struct FirstReadyShared;
+
 class Executor {
  public:
   // All references must outlive the executor; every operation must be released before it goes.
@@ -56,6 +59,11 @@ class Executor {
   // scripts do without naming their keys, they all do there.
   Slot StableSlot() const;
 
+  // Made when the first command asks for it.
+  FirstReadyShared& first_ready();
+  // nullptr: no command has asked for it.
+  const KeyWatch* key_watch() const;
+
   Recycler<SingleOperation>& singles() { return singles_; }
   Recycler<FanOutOperation>& fan_outs() { return fan_outs_; }
   Recycler<ScriptOperation>& script_operations() { return script_operations_; }
@@ -82,6 +90,7 @@ class Executor {
   Recycler<FanOutOperation> fan_outs_;
   Recycler<ScriptOperation> script_operations_;
   ScriptLoads script_loads_;
+  std::unique_ptr<FirstReadyShared> first_ready_;
 };
 
 }  // namespace keyway::proxy::execution

@@ -350,6 +350,9 @@ Status Validate(const std::function<bool(const Command&)>& has_local,
                                    row.arguments.back().name != kTimeoutName))) {
       return bad("blocks, but does not say where its time-out stands");
     }
+    if (TakesFirstReady(row) && !has_special(command)) {
+      return bad("takes from the first of its keys, but has no executor");
+    }
   }
   return {};
 }

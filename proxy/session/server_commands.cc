@@ -1,8 +1,9 @@
-// TIME, ROLE, COMMAND, INFO, MODULE.
+// TIME, ROLE, WAIT, COMMAND, INFO, MODULE.
 #include <functional>
 
 #include "common/base/clock.h"
 #include "common/command/command_replies.h"
+#include "proxy/execution/wait.h"
 #include "proxy/session/info.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/session/session.h"
@@ -44,6 +45,10 @@ void ModuleHelp(LocalCall& call) {
   WriteHelp(call, kModuleHelp);
 }
 
+void Wait(LocalCall& call) {
+  call.Defer(new execution::WaitOperation);
+}
+
 void CommandTable(LocalCall& call) {
   static const std::function<bool(const command::Command&)> supported =
       [](const command::Command& command) {
@@ -59,6 +64,7 @@ void RegisterServerCommands(LocalCommands& commands) {
   commands.Add("module|list", ListModules);
   commands.Add("module|help", ModuleHelp);
   commands.Add("role", Role);
+  commands.AddQuiet("wait", Wait);
   commands.Add("info", Info);
   commands.Add("command", CommandTable);
   commands.AddAll("command", CommandTable);

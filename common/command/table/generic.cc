@@ -733,7 +733,7 @@ constexpr Spec kRows[] = {
      .acl = kAclSlow | kAclConnection,
      .request_policy = RequestPolicy::kAllShards,
      .response_policy = ResponsePolicy::kAggMin,
-     .route = Route::kRefused,
+     .route = Route::kLocal,
      .group = "generic",
      .summary = "Wait for the synchronous replication of all the write commands sent in the "
                 "context of the current connection",

@@ -106,12 +106,90 @@ def one_slot(session):
     session.read()
 
 
+def several_slots(session):
+    keys = (A, B, C)
+    for request, push in [
+            (("BLPOP", *keys, 0), ("RPUSH", B, "x", "y")),
+            (("BRPOP", *keys, "2.5"), None),
+            (("BRPOP", *keys, 10), ("RPUSH", C, "x", "y", "z")),
+            (("BLMPOP", 0, 3, *keys, "LEFT", "COUNT", 10), None),
+            (("blmpop", 0, 3, *keys, "right", "count", 2), ("RPUSH", A, 1, 2, 3)),
+            (("BLPOP", A, A, B, A, 0), None),
+            (("BLPOP", A, A, B, A, 0), ("RPUSH", A, 7)),
+            (("BZPOPMIN", *keys, 0), ("ZADD", B, "1.5", "one", 2, "two", "inf", "three")),
+            (("BZPOPMAX", *keys, 0), None),
+            (("BZPOPMAX", *keys, 0), None),
+            (("BZMPOP", 5, 3, *keys, "MAX"), None),
+            (("BZMPOP", 5, 3, *keys, "MAX", "COUNT", 2), ("ZADD", C, 1, "a", 2, "b", 3, "c")),
+            (("BZMPOP", 5, 3, *keys, "MIN", "COUNT", 2), None),
+            (("BLPOP", *keys, 5), ("LPUSH", A, "\x00\r\n")),
+    ]:
+        if push is not None:
+            session.block(*request)
+            session.call(*push)
+            session.read()
+        else:
+            session.call(*request, by="waiter")
+        for key in keys:
+            session.call("TYPE", key)
+    # Several are ready: in the order of the request.
+    for key in keys:
+        session.call("RPUSH", key, f"{key}1", f"{key}2")
+    for order in [(C, A, B), (B, C, A), (A, C, B), (A, B, C), (A, B, C), (B, A, C)]:
+        session.call("BLPOP", *order, 1)
+    # What has the wrong type is met in that order, too; who waits already does not mind it.
+    session.call("SET", B, "string")
+    session.call("RPUSH", C, "x")
+    session.call("BLPOP", A, B, C, 1)
+    session.call("BLPOP", A, C, B, 1)
+    session.call("BZPOPMIN", C, B, A, 1)
+    session.call("DEL", B)
+    session.block("BLPOP", A, B, C, 0)
+    session.call("SET", A, "string")
+    session.call("ZADD", B, 1, "m")
+    session.call("RPUSH", C, "x")
+    session.read()
+    session.call("DEL", A, B, C)
+    # First come, first served.
+    session.block("BLPOP", A, B, 0, by="first")
+    session.block("BLPOP", C, B, 0, by="second")
+    session.block("BLPOP", B, A, 0, by="third")
+    session.call("RPUSH", B, 1)
+    session.read(by="first")
+    session.call("RPUSH", B, 2, 3, 4)
+    # These two are clients of different threads, maybe.
+    session.replies.append(sorted([session.client("second").read(), session.client("third").read()]))
+    session.call("LRANGE", B, 0, -1)
+    session.call("DEL", B)
+    # Neither what a transaction takes away again, nor FLUSHALL, is something.
+    session.block("BLPOP", A, B, C, 0, by="first")
+    session.call("RPUSH", B, 1)
+    session.read(by="first")
+    session.block("BLPOP", A, B, C, 0, by="first")
+    session.call("FLUSHALL")
+    session.call("RENAME", A, "{a}x")
+    session.call("RPUSH", "{c}other", "x")
+    session.call("RENAME", "{c}other", C)
+    session.read(by="first")
+    # On another connection than what was asked before: it comes after it.
+    session.replies.append(session.client("pipe").pipeline([["RPUSH", B, 5], ["BLPOP", A, B, 0], ["LLEN", B], ["RPUSH", A, 6],
+                                                            ["BRPOP", B, A, 0], ["EXISTS", A]]))
+
+
 def time_outs(session):
     for request in [("BLPOP", "q", "0.01"), ("BRPOP", "{q}1", "{q}2", "0.01"), ("BLMPOP", "0.01", 1, "q", "LEFT"),
                     ("BLMOVE", "{q}1", "{q}2", "LEFT", "LEFT", "0.01"), ("BRPOPLPUSH", "{q}1", "{q}2", "0.01"),
                     ("BZPOPMIN", "q", "0.01"), ("BZPOPMAX", "q", "1e-3"), ("BZMPOP", "0x1p-7", 1, "q", "MIN"),
                     ("XREAD", "BLOCK", 10, "STREAMS", "q", 0), ("XREAD", "BLOCK", 10, "STREAMS", "q", "$")]:
         session.call(*request)
+
+
+def time_outs_in_several_slots(session):
+    for request in [("BLPOP", A, B, "0.01"), ("BRPOP", A, B, C, "0.001"), ("BLMPOP", "0.01", 2, A, B, "LEFT"),
+                    ("BZPOPMIN", A, B, "0.01"), ("BZPOPMAX", A, B, "1e-3"), ("BZMPOP", "0x1p-7", 2, A, B, "MIN")]:
+        session.call(*request)
+    session.call("RPUSH", C, "x")
+    session.call("BLPOP", A, B, C, "0.0001")
 
 
 def bad_arguments(session, q1="{q}1", q2="{q}2"):
@@ -180,30 +258,126 @@ class BlockingTest(proxied_cluster.ProxiedClusterTest):
                         self.assertEqual(expected, actual)
                 self.assert_no_leases()
 
+    def leases(self):
+        """Without those that watch keys, which stay for a while."""
+        return metric(self.http, "keyway_proxy_backend_leases") - metric(self.http, "keyway_proxy_key_watch_connections")
+
     def assert_no_leases(self):
-        kt.wait_until(lambda: metric(self.http, "keyway_proxy_backend_leases") == 0, what="the leases to end")
+        kt.wait_until(lambda: self.leases() == 0, what="the leases to end")
+        kt.wait_until(lambda: metric(self.http, "keyway_proxy_watched_keys") == 0, what="the watched keys to be forgotten")
 
     def test_one_slot(self):
         self.compare(one_slot)
 
+    def test_several_slots(self):
+        self.assertEqual(len({self.owner_of_key(key) for key in (A, B, C)}), 3)
+        self.compare(several_slots)
+
     def test_time_outs(self):
         self.compare(time_outs)
+        self.compare(time_outs_in_several_slots)
 
     def test_bad_arguments(self):
         self.compare(bad_arguments)
 
+    def test_bad_arguments_in_several_slots(self):
+        self.compare(bad_arguments, A, B)
+
     def test_unblock(self):
         self.compare(unblock)
+
+    def test_unblock_in_several_slots(self):
+        self.compare(unblock, (A, B, C))
 
     def test_client_that_vanishes(self):
         for _ in range(20):
             with Session(self.proxy, 2) as session:
                 session.block("BLPOP", "gone", 0)
-                self.assertEqual(metric(self.http, "keyway_proxy_backend_leases"), 1)
+                self.assertEqual(self.leases(), 1)
             self.assert_no_leases()
         with Session(self.proxy, 2) as session:
             session.call("RPUSH", "gone", "x")
             self.assertEqual(session.call("LRANGE", "gone", 0, -1), b"*1\r\n$1\r\nx\r\n")
+
+    def test_client_that_vanishes_from_several_slots(self):
+        """Whether it goes before, after or while its element comes: the element is delivered, or still there."""
+        delivered, names = [], [A, B, C]
+        with self.proxy.client() as producer:
+            for number in range(150):
+                waiter = self.proxy.client(timeout=0.01)
+                waiter.send(kt.encode("BLPOP", *names, 0))
+                time.sleep(0.0001 * (number % 30))
+                producer.call("RPUSH", names[number % 3], number)
+                if number % 2 == 0:
+                    try:
+                        delivered.append(int(kt.parse(waiter.read())[1]))
+                    except TimeoutError:
+                        pass
+                waiter.close()
+            self.assert_no_leases()
+            kept = [int(item) for name in names for item in producer.value("LRANGE", name, 0, -1)]
+        lost = set(range(150)) - set(delivered) - set(kept)
+        self.assertEqual(len(delivered) + len(kept), len(set(delivered) | set(kept)))
+        # Nothing is lost but what was on its way to a client that did not stay for it.
+        self.assertLessEqual(len(lost), 75)
+
+    def test_queues_on_all_shards(self):
+        """200 clients wait for queues on three shards: everything comes once, and each queue in its order."""
+        names, workers, count = [f"queue:{n}" for n in range(9)], 200, 3000
+        self.assertEqual(len({self.owner_of_key(name) for name in names}), 3)
+        taken, errors, lock = [], [], threading.Lock()
+
+        def work(number):
+            order = names[number % 9:] + names[:number % 9]
+            with self.proxy.client(timeout=30) as client:
+                while True:
+                    item = client.value("BLPOP", *order, 20)
+                    if item is None or isinstance(item, Exception):
+                        errors.append(item)
+                        return
+                    if item[1] == b"end":
+                        return
+                    with lock:
+                        taken.append((item[0], int(item[1])))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
+        for thread in threads:
+            thread.start()
+        with self.proxy.client() as producer:
+            for start in range(0, count, 100):
+                producer.pipeline([["RPUSH", names[n % 9], n] for n in range(start, start + 100)])
+            kt.wait_until(lambda: len(taken) == count, timeout=40, what="everything to be taken")
+            for n in range(workers):
+                producer.call("RPUSH", names[n % 9], "end")
+            for thread in threads:
+                thread.join(20)
+        self.assertEqual(errors, [])
+        self.assertEqual(sorted(number for _, number in taken), list(range(count)))
+        self.assert_no_leases()
+
+    def test_one_waiter_gets_each_queue_in_its_order(self):
+        names = [f"queue:{n}" for n in range(9)]
+        with self.proxy.client() as client, self.proxy.client() as producer:
+            producer.pipeline([["RPUSH", names[n % 9], n] for n in range(300)])
+            taken = [client.value("BLPOP", *names, 5) for _ in range(300)]
+        self.assertEqual([int(number) for _, number in taken], [n for q in range(9) for n in range(q, 300, 9)])
+
+    def test_wait(self):
+        for protocol in (2, 3):
+            with Session(self.alone, protocol) as alone, Session(self.proxy, protocol) as proxied:
+                for session in (alone, proxied):
+                    session.call("SET", "k", "v")
+                    for request in [("WAIT", 0, 0), ("WAIT", 0, 100), ("WAIT", 1, 50), ("WAIT", "x", 1), ("WAIT", 1, "x"), ("WAIT", 1, -1),
+                                    ("WAIT", 1), ("WAIT", -1, 1)]:
+                        session.call(*request)
+                    number = session.block("WAIT", 1, 0)
+                    session.client("caller").call("CLIENT", "UNBLOCK", number)
+                    session.read()
+                    number = session.block("WAIT", 1, 0)
+                    session.client("caller").call("CLIENT", "UNBLOCK", number, "ERROR")
+                    session.read()
+                self.assertEqual(alone.replies, proxied.replies)
+        self.assert_no_leases()
 
 
 if __name__ == "__main__":
