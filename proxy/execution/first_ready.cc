@@ -16,6 +16,7 @@ namespace keyway::proxy::execution {
 namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
+constexpr int64_t kLookingCheckMicros = 20'000;
 
 constexpr FirstReadyRow kRows[] = {
     {"blpop", "LMPOP", "list", "LEFT"},    {"brpop", "LMPOP", "list", "RIGHT"},
@@ -271,6 +272,12 @@ void FirstReadyOperation::Wait() {
   }
 }
 
+bool FirstReadyOperation::AnyAway() const {
+  return std::any_of(interests_.begin(), interests_.end(), [](const KeyWatch::Interest& key) {
+    return !key.looked && !KeyWatch::Trouble(key).empty();
+  });
+}
+
 void FirstReadyOperation::SetPatience() {
   patience_micros_ = executor().now_micros() +
                      int64_t{executor().access().options().deadline_ms} * kMicrosPerMilli;
@@ -278,9 +285,15 @@ void FirstReadyOperation::SetPatience() {
 }
 
 void FirstReadyOperation::ArmTimer() {
-  // Until the first round has ended, it is not known whether it has to wait at all.
+  // Until the first round has ended, it is not known whether it has to wait at all. But a shard that is
+  // away is waited for no longer than the client wishes.
   int64_t wake = patience_micros_;
-  if (state_ == State::kWaiting) wake = ends_micros_;
+  if (state_ == State::kWaiting) {
+    wake = ends_micros_;
+  } else if (state_ == State::kLooking && ends_micros_ != 0) {
+    const int64_t soon = executor().now_micros() + kLookingCheckMicros;
+    wake = std::min(wake, std::max(ends_micros_, soon));
+  }
   if (wake == 0) return timer_->Stop();
   const int64_t left = wake - executor().now_micros() + kMicrosPerMilli - 1;
   timer_->Start(static_cast<uint64_t>(std::max<int64_t>(0, left) / kMicrosPerMilli));
@@ -292,7 +305,15 @@ void FirstReadyOperation::OnTimer() {
     if (now >= ends_micros_) return EndWait(false);
     return ArmTimer();
   }
-  if (now < patience_micros_) return ArmTimer();
+  if (state_ == State::kLooking) {
+    const bool over = ends_micros_ != 0 && now >= ends_micros_ && AnyAway();
+    if (now < patience_micros_ && !over) return ArmTimer();
+    // Those that can be reached serve it, as they do when it waits already.
+    const bool some = std::any_of(interests_.begin(), interests_.end(),
+                                  [](const KeyWatch::Interest& key) { return key.looked; });
+    if (some) return TakeNext();
+  }
+  if (state_ != State::kLooking && now < patience_micros_) return ArmTimer();
   if (state_ == State::kTaking && !first_round_) {
     // What that shard says at last, if ever, is put back.
     std::exchange(pop_, nullptr)->Detach();

@@ -122,6 +122,8 @@ class FirstReadyOperation final : public Operation,
   void OnTimer();
   void ArmTimer();
   void SetPatience();
+  // Whether a key cannot be looked at, as its shard is away.
+  bool AnyAway() const;
   // Ends as if the time had passed, or with -UNBLOCKED.
   void EndWait(bool unblocked);
   // Lets go of everything. Before each Deliver.
