@@ -285,8 +285,11 @@ void Session::RunOperation(execution::Operation& operation, const execution::Req
   context_.executor.Start(operation, request, *this);
   // Its reply may have come inside; then it may be another one's by now.
   if (std::exchange(starting_, nullptr) != &operation) return;
-  if (operation.blocks_client()) blocked_ = &operation;
   if (operation.may_be_sent_again()) script_sent_again_ = HashOf(request.arguments[1]);
+  if (!operation.blocks_client()) return;
+  blocked_ = &operation;
+  // It gets what is there, and waits for nothing that its client would not live to see.
+  if (input_ended_) operation.Unblock(false, [](bool) {});
 }
 
 void Session::RunSelect(execution::Operation& operation, const execution::Request& request,

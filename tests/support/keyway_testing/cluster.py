@@ -2,6 +2,7 @@
 
 import subprocess
 
+from keyway_testing.ports import free_port
 from keyway_testing.running import wait_until
 from keyway_testing.servers import KeywayProxy
 
@@ -36,8 +37,8 @@ def start_cluster(test, node_class, primaries=3, **directives):
 
 
 def start_proxied_cluster(test_class, node_class, primaries=3, proxies=1, directives=None, **flags):
-    """Starts such nodes and `proxies` proxies with `flags` before them, for all tests of `test_class` (from its setUpClass), which
-    ends them; returns nodes and proxies when every proxy knows a shard for every slot."""
+    """Starts such nodes and `proxies` proxies with `flags` before them, each with metrics at flags["http_port"], for all tests of
+    `test_class` (from its setUpClass), which ends them; returns nodes and proxies when every proxy knows a shard for every slot."""
     def start(server):
         test_class.addClassCleanup(server.cleanup)
         return server.start()
@@ -46,7 +47,7 @@ def start_proxied_cluster(test_class, node_class, primaries=3, proxies=1, direct
     addresses = [f"127.0.0.1:{node.port}" for node in nodes]
     redis_cli_cluster("create", *addresses, "--cluster-yes")
     wait_until(lambda: cluster_is_whole(nodes), timeout=30, what="the cluster to become whole")
-    started = [start(KeywayProxy(**{"startup_nodes": ",".join(addresses), **flags})) for _ in range(proxies)]
+    started = [start(KeywayProxy(startup_nodes=",".join(addresses), http_port=free_port(), **flags)) for _ in range(proxies)]
     for proxy in started:
         wait_until(lambda: proxy.info("proxy").get("proxy_covered_slots") == "16384", what="the slot map")
     return nodes, started
