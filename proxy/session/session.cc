@@ -414,6 +414,8 @@ void Session::OnOutputFull() {
 void Session::OnDrained() {
   output_full_ = false;
   UpdateReading();
+  // What could not end while it was paused may end now.
+  AfterOutput();
 }
 
 // The end
