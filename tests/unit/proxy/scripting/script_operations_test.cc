@@ -39,7 +39,7 @@ class ScriptOperationsTest : public testing::Test, protected ReplySink {
   std::string Answer(int node, const Words& words) {
     std::set<std::string>& known = known_[static_cast<size_t>(node)];
     const bool load = words[0] == "SCRIPT" && words[1] == "LOAD";
-    if (load || words[0].starts_with("EVAL") && !words[0].starts_with("EVALSHA")) {
+    if (load || words[0] == "EVAL" || words[0] == "EVAL_RO") {
       const std::string& text = load ? words[2] : words[1];
       if (text.ends_with('(')) return "-ERR Error compiling script\r\n";
       known.insert(scripting::Sha1Digits(text));
