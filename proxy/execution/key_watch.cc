@@ -197,8 +197,12 @@ void KeyWatch::LookAt(Key& key) {
     key.redirect = shard->primary.endpoint;
   }
   Tracker& tracker = TrackerOf(*std::exchange(key.redirect, std::nullopt));
-  if (key.tracker != &tracker) key.exists = false;
-  key.tracker = &tracker;
+  if (key.tracker != &tracker) {
+    // One that hangs there says nothing of what happens here.
+    DropLooks(key);
+    key.exists = false;
+    key.tracker = &tracker;
+  }
   auto owned = std::make_unique<Look>();
   Look* look = owned.get();
   look->watch = this;
@@ -215,6 +219,12 @@ void KeyWatch::LookAt(Key& key) {
                        .database = key.database,
                        .asking = std::exchange(key.asking, false)},
                       parts, look);
+}
+
+void KeyWatch::DropLooks(Key& key) {
+  if (key.tracker == nullptr || key.looks_under_way == 0) return;
+  std::erase_if(key.tracker->looks, [&key](const auto& look) { return look->key == &key; });
+  key.looks_under_way = 0;
 }
 
 void KeyWatch::LookLater(Key& key) {

@@ -89,6 +89,8 @@ class KeyWatch final : private MapWatcher {
 
   void OnNewMap() override;
   void LookAt(Key& key);
+  // Those under way, on the connection that it has had.
+  void DropLooks(Key& key);
   void LookLater(Key& key);
   void LookAgain();
   void OnLookReply(Key& key, uint64_t number, std::string_view reply, char type);

@@ -385,6 +385,18 @@ TEST_F(FirstReadyTest, SlotThatMovesIsLookedAtElsewhere) {
   EXPECT_EQ(reply(waits), "*2\r\n$1\r\nb\r\n$1\r\n1\r\n");
 }
 
+TEST_F(FirstReadyTest, LookAtAShardThatHangsDoesNotKeepItFromLookingElsewhere) {
+  node(0).set_answer([](const Words&) { return ""; });
+  const size_t waits = Start({"BLPOP", "b", "c", "0"});
+  ASSERT_TRUE(Until([&] { return Count(0, "TYPE") == 1 && Count(1, "TYPE") == 1; }));
+  cluster_.access.SetMap(cluster_.Map({2, 1, 2}));
+  ASSERT_TRUE(Until([&] { return Count(2, "TYPE b") == 1; }));
+  RunFor(cluster_.loop, 10);
+  lists_["b"] = {"1"};
+  node(2).Say(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nb\r\n");
+  EXPECT_EQ(reply(waits), "*2\r\n$1\r\nb\r\n$1\r\n1\r\n");
+}
+
 TEST_F(FirstReadyTest, ShardThatIsAwayDoesNotKeepTheOthersFromServing) {
   node(1).Stop();
   lists_["b"] = {"1"};
