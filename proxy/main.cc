@@ -288,6 +288,8 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
 Status RaiseLimits(ServerOptions* options) {
   auto limit = RaiseFileLimit(options->max_clients, kFilesForItself);
   if (!limit.ok()) return limit.error();
+  // A client that watches or waits has a connection to a shard, too.
+  RaiseFileLimitAtMost(2 * limit->max_clients + kFilesForItself);
   for (const std::string& notice : limit->notices) KEYWAY_NOTICE() << notice;
   for (const std::string& warning : limit->warnings) KEYWAY_WARNING() << warning;
   options->max_clients = limit->max_clients;

@@ -76,6 +76,8 @@ void AddClients(Registry& registry, const Workers& workers,
   };
   registry.GaugeFrom("keyway_proxy_client_connections", "Clients connected.", {},
                      [&directory] { return static_cast<double>(directory.connected()); });
+  registry.GaugeFrom("keyway_proxy_blocked_clients", "Clients that wait for keys.", {},
+                     [&directory] { return static_cast<double>(directory.blocked()); });
   count("keyway_proxy_client_connections_total", "Clients accepted.",
         &session::SessionStatistics::accepted);
   count("keyway_proxy_client_connections_rejected_total", "Clients refused for --maxclients.",

@@ -114,6 +114,13 @@ Expected<FileLimit> RaiseFileLimit(int64_t max_clients, int64_t reserved) {
   return result;
 }
 
+void RaiseFileLimitAtMost(int64_t files) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = std::min(static_cast<rlim_t>(files), limit.rlim_max);
+  if (wanted > limit.rlim_cur) TrySetFileLimit(wanted, limit.rlim_max);
+}
+
 Supervisor DetectSupervisor() {
   if (getenv("UPSTART_JOB") != nullptr) return Supervisor::kUpstart;
   if (getenv("NOTIFY_SOCKET") != nullptr) return Supervisor::kSystemd;

@@ -47,6 +47,10 @@ struct FileLimit {
 // as far as the system lets it. Error, fatal for a server: not even one client fits.
 Expected<FileLimit> RaiseFileLimit(int64_t max_clients, int64_t reserved = 32);
 
+// Raises RLIMIT_NOFILE to `files`, or to its hard limit if that is less. For files that one can do
+// without.
+void RaiseFileLimitAtMost(int64_t files);
+
 enum class Supervisor : uint8_t { kNone, kUpstart, kSystemd };
 
 // Which supervisor started us, by UPSTART_JOB and NOTIFY_SOCKET.

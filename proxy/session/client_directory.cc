@@ -32,6 +32,12 @@ ConnectionTotals ClientDirectory::Totals() const {
           now.input_bytes - mark_.input_bytes, now.output_bytes - mark_.output_bytes};
 }
 
+uint64_t ClientDirectory::blocked() const {
+  uint64_t blocked = 0;
+  for (const Worker& worker : workers_) blocked += worker.session_statistics->blocked.Get();
+  return blocked;
+}
+
 void ClientDirectory::MarkStatistics() {
   const std::lock_guard lock(mark_mutex_);
   mark_ = TotalsSinceStart();

@@ -57,6 +57,8 @@ class ClientDirectory {
 
   // From any thread.
   ConnectionTotals Totals() const;
+  // Clients that a blocking command keeps waiting.
+  uint64_t blocked() const;
   // CONFIG RESETSTAT: Totals counts from now.
   void MarkStatistics();
 

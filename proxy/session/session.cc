@@ -63,6 +63,7 @@ Session::Session(SessionContext& context, uint64_t id, std::unique_ptr<net::Stre
 }
 
 Session::~Session() {
+  if (blocked_ != nullptr) context_.statistics.blocked.Subtract(1);
   if (admitted_) context_.directory.Leave();
 }
 
@@ -288,6 +289,7 @@ void Session::RunOperation(execution::Operation& operation, const execution::Req
   if (operation.may_be_sent_again()) script_sent_again_ = HashOf(request.arguments[1]);
   if (!operation.blocks_client()) return;
   blocked_ = &operation;
+  context_.statistics.blocked.Add(1);
   // It gets what is there, and waits for nothing that its client would not live to see.
   if (input_ended_) operation.Unblock(false, [](bool) {});
 }
@@ -342,7 +344,10 @@ void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
     select_ = nullptr;
     if (operation.outcome() == Outcome::kOk) client_.database = selecting_;
   }
-  if (&operation == blocked_) blocked_ = nullptr;
+  if (&operation == blocked_) {
+    blocked_ = nullptr;
+    context_.statistics.blocked.Subtract(1);
+  }
   if (&operation == starting_) starting_ = nullptr;
   if (--in_flight_ == 0) must_drain_ = false;
   queue_.Answer(operation, std::forward<Reply>(reply), stream_->output());
