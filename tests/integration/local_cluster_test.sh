@@ -61,6 +61,29 @@ cat "$TEST_TMPDIR/up.log"
 
 expect OK redis-cli -p "$p1" set k v
 expect v redis-cli -p "$p2" get k
+
+# What keeps state between requests; what is given at one proxy is had at the other.
+transaction=$(printf 'MULTI\nINCR {t}n\nINCR {t}n\nEXEC\n' | redis-cli -p "$p1" 2>&1)
+[[ $transaction == $'OK\nQUEUED\nQUEUED\n1\n2' ]] || fail "a transaction: '$transaction'"
+redis-cli -p "$p1" brpop queue:1 queue:2 queue:3 30 >"$TEST_TMPDIR/popped" 2>&1 &
+waiter=$!
+expect 1 redis-cli -p "$p2" lpush queue:2 job
+wait "$waiter"
+[[ $(cat "$TEST_TMPDIR/popped") == $'queue:2\njob' ]] || fail "BRPOP of several queues: '$(cat "$TEST_TMPDIR/popped")'"
+timeout 60 redis-cli -p "$p1" subscribe news >"$TEST_TMPDIR/messages" 2>&1 &
+subscriber=$!
+for ((i = 0; i < 300; ++i)); do
+  [[ $(redis-cli -p "$p2" publish news hello) == 0 ]] || break
+  sleep 0.1
+done
+for ((i = 0; i < 300; ++i)); do
+  ! grep -q hello "$TEST_TMPDIR/messages" || break
+  sleep 0.1
+done
+expect hello cat "$TEST_TMPDIR/messages"
+kill "$subscriber"
+expect 3 redis-cli -p "$p2" eval "return redis.call('INCR', KEYS[1])" 1 '{t}n'
+
 redis-cli --cluster check "127.0.0.1:$s1" >"$TEST_TMPDIR/check.log" || fail "cluster check: $(cat "$TEST_TMPDIR/check.log")"
 expect "[OK] All 16384 slots covered" cat "$TEST_TMPDIR/check.log"
 expect "[OK] All nodes agree about slots configuration" cat "$TEST_TMPDIR/check.log"
