@@ -76,7 +76,8 @@ pattern_subscriber = Thread.new do
   end
   expect(client.get('rb:3'), '3') # an ordinary connection again
 end
-wait_for('the subscribers') { here.pubsub(:numsub, 'rb:end')[1].to_i >= 1 && here.pubsub(:numpat).to_i >= 1 }
+channels = %w[rb:news rb:more rb:end]
+wait_for('the subscribers') { here.pubsub(:numsub, *channels).each_slice(2).all? { |_, count| count.to_i >= 1 } && here.pubsub(:numpat).to_i >= 1 }
 50.times { |number| here.publish('rb:news', number); here.publish('rb:more', number) }
 here.publish('rb:end', 'x')
 raise 'the subscriber waits still' unless subscriber.join(WAIT) && pattern_subscriber.join(WAIT)
