@@ -168,8 +168,8 @@ class ClientChaos:
         left = []
         for number, proxy in enumerate(self.proxies):
             for name, value in metrics(proxy).items():
-                # Connections to shards stay, shared or spare; everything else is about clients.
-                if value != 0 and "backend_connections" not in name and "spare" not in name:
+                # Connections to shards stay, shared or spare, and so do scripts; everything else is about clients.
+                if value != 0 and not re.search("backend_connections|spare|scripts_cached", name):
                     left.append(f"proxy {number}: {name} is {value}")
             lines = proxy.value("CLIENT", "LIST").decode().splitlines()
             if len(lines) != 1:
