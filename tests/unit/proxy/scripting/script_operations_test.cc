@@ -120,7 +120,7 @@ TEST_F(ScriptOperationsTest, RepairsNoscriptOnce) {
   EXPECT_EQ(cluster_.statistics.noscript_repaired.Get(), 1u);
   EXPECT_EQ(held_up_, 1);
   known_[0].clear();
-  EXPECT_EQ(Ask({"evalsha_ro", sha1, "0"}), Bulk("EVAL_RO"));
+  EXPECT_EQ(Ask({"EVALSHA_RO", sha1, "0"}), Bulk("EVAL_RO"));
   // A node that goes on saying so is believed.
   cluster_.node(0).set_answer([](const Words&) { return kNoScript; });
   EXPECT_EQ(Ask({"EVALSHA", sha1, "1", kKeys[0]}), kNoScript);
