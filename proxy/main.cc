@@ -198,7 +198,7 @@ session::Identity MakeIdentity(const char* program) {
       {"bind", FLAGS_bind},
       {"client-output-buffer-limit", OutputLimitsAsRedisSaysThem()},
       {"client-query-buffer-limit", bytes(FLAGS_client_query_buffer_limit)},
-      {"cluster-enabled", "no"},
+      {"cluster-enabled", FLAGS_advertise.empty() ? "no" : "yes"},
       {"enable-debug-command", FLAGS_enable_debug_command ? "yes" : "no"},
       {"logfile", FLAGS_logfile},
       {"loglevel", FLAGS_loglevel},

@@ -140,6 +140,31 @@ Router::Row Router::Classify(const Command& command) {
   return entry;
 }
 
+CommandClass Router::ClassOf(const Command& command) {
+  const Row row = Classify(command);
+  if (row.blocking != Blocking::kNever) return CommandClass::kPinned;
+  switch (row.shape) {
+    case Shape::kFixedKey:
+    case Shape::kKeys:
+      return CommandClass::kRouted;
+    case Shape::kSplit:
+      return CommandClass::kSplit;
+    case Shape::kGathered:
+      return CommandClass::kGathered;
+    case Shape::kAnyShard:
+      return CommandClass::kAnyShard;
+    case Shape::kAllShards:
+      return CommandClass::kAllShards;
+    case Shape::kLocal:
+      return CommandClass::kLocal;
+    case Shape::kSpecial:
+      return CommandClass::kMerged;
+    case Shape::kRefused:
+      return CommandClass::kRefused;
+  }
+  return CommandClass::kRefused;
+}
+
 Router::Blocking Router::ClassifyBlocking(const Spec& row) {
   if (!row.is(command::kBlocking)) return Blocking::kNever;
   if (HasToken(row, kBlockOption)) return Blocking::kWithOption;

@@ -13,6 +13,7 @@
 
 #include "common/base/expected.h"
 #include "common/command/table.h"
+#include "proxy/routing/command_classes.h"
 #include "proxy/routing/plan.h"
 
 namespace keyway::proxy::routing {
@@ -29,6 +30,10 @@ class Router {
   // caller's so that its vectors are reused.
   void Route(const command::Command& command, std::span<const std::string_view> arguments,
              Plan* plan);
+
+  // What is done with calls of `command`, as far as its row tells: one whose option makes it wait is
+  // pinned.
+  static CommandClass ClassOf(const command::Command& command);
 
  private:
   // What can be said of a row without looking at arguments.

@@ -125,8 +125,9 @@ InfoFields None(SessionContext&) {
   return {};
 }
 
-InfoFields Cluster(SessionContext&) {
-  return Own().Add("cluster_enabled", 0).Fields();
+// redis-py's RedisCluster and redis-cli --cluster go by this: who advertises wants such clients.
+InfoFields Cluster(SessionContext& context) {
+  return Own().Add("cluster_enabled", context.identity.advertise.empty() ? 0 : 1).Fields();
 }
 
 InfoFields Proxy(SessionContext& context) {

@@ -93,6 +93,18 @@ class ClusterClientsTest(kt.TestCase):
         client_program("cluster_app.py", nodes[0].port)
         client_program("cluster_app.js", nodes[0].port)
 
+    def test_through_proxies_that_advertise_each_other(self):
+        for node_class in (kt.KeywayShard, kt.RedisServer):
+            nodes = kt.start_cluster(self, node_class, primaries=3)
+            ports = kt.free_ports(3)
+            advertise = ",".join(f"127.0.0.1:{port}" for port in ports)
+            for port in ports:
+                proxy = self.start(kt.KeywayProxy(port=port, startup_nodes=f"127.0.0.1:{nodes[0].port}", advertise=advertise))
+                kt.wait_until(lambda: proxy.info("proxy").get("proxy_covered_slots") == "16384", what="the slot map")
+            client_program("cluster_proxy_app.py", *ports)
+            client_program("cluster_proxy_app.js", *ports)
+            self.assertIn("All 16384 slots covered", kt.redis_cli_cluster("check", f"127.0.0.1:{ports[0]}"))
+
 
 if __name__ == "__main__":
     kt.main()

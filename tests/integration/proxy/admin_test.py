@@ -445,6 +445,17 @@ class AdminTests:
         self.assertEqual(ours.call("LLEN", "list"), b":8\r\n")
         self.assertEqual(ours.call("EXISTS", "left"), b":0\r\n")
 
+    def test_blocked_clients_are_counted(self):
+        ours, others = self.client_of(self.proxy), [self.client_of(self.proxy) for _ in range(3)]
+        for client in others:
+            client.send(kt.encode("BLPOP", "nothing", "0"))
+        blocked = lambda: fields(ours.value("INFO", "clients"))["blocked_clients"]
+        kt.wait_until(lambda: blocked() == "3", what="three blocked clients")
+        others[0].close()
+        kt.wait_until(lambda: blocked() == "2", what="two blocked clients")
+        ours.call("RPUSH", "nothing", "1")
+        kt.wait_until(lambda: blocked() == "1", what="one blocked client")
+
     def test_clients_of_all_threads(self):
         clients = [self.client_of(self.proxy) for _ in range(6)]
         for number, client in enumerate(clients):
@@ -528,6 +539,9 @@ class AdvertiseTest(proxied_cluster.ProxiedClusterTest):
             self.assertEqual(proxy.value("CLUSTER", "MYID"), views[0][place][3])
             lines = proxy.value("CLUSTER", "NODES").decode().splitlines()
             self.assertEqual(["myself" in line for line in lines], [other == place for other in range(3)])
+            # What redis-py's RedisCluster and redis-cli --cluster ask for.
+            self.assertEqual(proxy.info("cluster")["cluster_enabled"], "1")
+            self.assertEqual(proxy.info("server")["redis_mode"], "standalone")
 
     def test_a_cluster_client_uses_all_of_them(self):
         client = kt.ClusterClient(self.ports[:1])
