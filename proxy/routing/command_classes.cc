@@ -27,7 +27,7 @@ constexpr std::array kClasses = {
              "keys in one slot: routed; in several: the proxy reads them and computes the reply"},
     ClassRow{"pinned", "may wait: on a connection to its shard that no other client uses"},
     ClassRow{"all shards", "to every primary; replies reduced by the response policy"},
-    ClassRow{"merged", "asks one or all primaries, and makes one reply in a way of its own"},
+    ClassRow{"special", "by an executor of its own, which asks one primary or all and makes the reply"},
     ClassRow{"local", "answered or led by the proxy, which asks shards where they know"},
     ClassRow{"refused", "an error reply that says why; the connection stays open"},
 };

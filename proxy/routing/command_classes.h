@@ -16,7 +16,7 @@ enum class CommandClass : uint8_t {
   kGathered,   // keys in one slot: routed; in several: the proxy reads them and computes the reply
   kPinned,     // may wait: on a connection to its shard that no other client uses
   kAllShards,  // to every primary, the replies reduced by the response policy
-  kMerged,     // asks one or all primaries, by an executor of its own
+  kSpecial,    // by an executor of its own, which asks one primary or all
   kLocal,      // answered or led by the proxy, which may ask shards for it
   kRefused,    // an error that says why
 };

@@ -158,7 +158,7 @@ CommandClass Router::ClassOf(const Command& command) {
     case Shape::kLocal:
       return CommandClass::kLocal;
     case Shape::kSpecial:
-      return CommandClass::kMerged;
+      return CommandClass::kSpecial;
     case Shape::kRefused:
       return CommandClass::kRefused;
   }

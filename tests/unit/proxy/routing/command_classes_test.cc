@@ -25,7 +25,7 @@ TEST(CommandClassesTest, OneOfEachClass) {
   EXPECT_EQ(ClassOf("blpop"), CommandClass::kPinned);
   EXPECT_EQ(ClassOf("xread"), CommandClass::kPinned);
   EXPECT_EQ(ClassOf("slowlog|len"), CommandClass::kAllShards);
-  EXPECT_EQ(ClassOf("slowlog|get"), CommandClass::kMerged);
+  EXPECT_EQ(ClassOf("slowlog|get"), CommandClass::kSpecial);
   EXPECT_EQ(ClassOf("info"), CommandClass::kLocal);
   EXPECT_EQ(ClassOf("monitor"), CommandClass::kRefused);
   EXPECT_EQ(ClassName(CommandClass::kAllShards), "all shards");
