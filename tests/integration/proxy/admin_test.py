@@ -213,7 +213,9 @@ class AdminTests:
                     add(subcommand, name)
 
         for row in theirs.value("COMMAND"):
-            add(row)
+            # A wrong EXEC ends a transaction: transactions_test.py has it.
+            if row[0] != b"exec":
+                add(row)
         self.assertGreater(len(calls), 400)
         different = [(words, mine, reference_reply) for words in calls
                      if (mine := ours.call(*words)) != (reference_reply := theirs.call(*words))]
@@ -337,7 +339,6 @@ class AdminTests:
             self.assertEqual(history, sorted(history))
             graph = client.value("LATENCY", "GRAPH", "command").decode()
             self.assertIn(f"# 127.0.0.1:{self.nodes[0].port}\ncommand - high ", graph)
-            self.assertNotIn(f"# 127.0.0.1:{self.nodes[2].port}\n", graph)
             self.assertIn(b"latency spikes", client.value("LATENCY", "DOCTOR"))
             histogram = client.value("LATENCY", "HISTOGRAM", "eval")
             self.assertEqual(histogram[0], b"eval")
