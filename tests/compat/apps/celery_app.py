@@ -48,7 +48,7 @@ def lose_a_message():
     assert os.waitpid(pid, 0)[1] == 0
     with app.connection_for_read() as broker:
         client = broker.default_channel.client
-        assert client.hlen(TAG + "unacked") == 1 and client.llen("celery") == 0
+        assert client.hlen(TAG + TAG + "unacked") == 1 and client.llen("celery") == 0
         [(_, taken)] = client.zrange(TAG + "unacked_index", 0, -1, withscores=True)
     time.sleep(max(0, taken + VISIBILITY_TIMEOUT - time.time()) + 0.01)
     return lost

@@ -12,7 +12,9 @@ app = Celery("celery_tasks", broker=os.environ["KEYWAY_BROKER"], backend=os.envi
 TAG = os.environ.get("KEYWAY_TAG", "")
 RedisBackend.group_keyprefix = TAG + RedisBackend.group_keyprefix  # what chords count in
 app.conf.update(worker_hijack_root_logger=False, broker_connection_retry_on_startup=True,
-                broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT, "priority_steps": [0, 5, 9], "global_keyprefix": TAG})
+                # This one is watched, and kombu puts no prefix before what it watches.
+                broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT, "priority_steps": [0, 5, 9],
+                                          "global_keyprefix": TAG, "unacked_key": TAG + "unacked"})
 if "KEYWAY_PLAIN_QUEUES" in os.environ:
     app.conf.broker_transport_options = {"ack_emulation": False, "priority_steps": [0]}
 

@@ -163,6 +163,9 @@ class ClientChaos:
     def setUpClass(cls):
         cls.nodes, cls.proxies = kt.start_proxied_cluster(cls, cls.node_class, proxies=2, threads=2)
 
+    def setUp(self):
+        self.assertEqual(self.proxies[0].call("FLUSHALL"), b"+OK\r\n")
+
     def at_rest(self):
         """What is left of clients, as text; empty when nothing is."""
         left = []
@@ -287,10 +290,12 @@ class ClientChaos:
     def test_what_is_pushed_after_a_client_has_gone_stays(self):
         """Clients wait, go, and then what they waited for comes: all of it is there."""
         chance = random.Random(11)
+        number = 0
         for way in ("close", "reset", "kill"):
             victims = []
             while len(victims) < 60:
-                victim = Victim(len(victims), chance, self.proxies[len(victims) % 2].port)
+                number += 1
+                victim = Victim(number, chance, self.proxies[number % 2].port)
                 if not victim.pushes or victim.kind.split(" after ")[-1] in ("SUBSCRIBE",):
                     victim.socket.close()
                     continue
