@@ -260,6 +260,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
       check, "client_output_buffer_limit_pubsub", FLAGS_client_output_buffer_limit_pubsub);
   worker.session.idle_timeout_seconds = FLAGS_timeout;
   worker.session.allow_debug = FLAGS_enable_debug_command;
+  worker.session.max_transaction_bytes = worker.listener.stream.input_limit_bytes;
 
   if (auto nodes = net::ParseEndpoints(FLAGS_startup_nodes); nodes.ok()) {
     options.topology.startup_nodes = *nodes;

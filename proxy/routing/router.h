@@ -15,6 +15,7 @@
 #include "common/command/table.h"
 #include "proxy/routing/command_classes.h"
 #include "proxy/routing/plan.h"
+#include "proxy/routing/transaction_part.h"
 
 namespace keyway::proxy::routing {
 
@@ -34,6 +35,11 @@ class Router {
   // What is done with calls of `command`, as far as its row tells: one whose option makes it wait is
   // pinned.
   static CommandClass ClassOf(const command::Command& command);
+  // The same for a command that is queued in a transaction.
+  TransactionPart FindPart(const command::Command& command,
+                           std::span<const std::string_view> arguments) {
+    return FindTransactionPart(command, arguments, &positions_);
+  }
 
  private:
   // What can be said of a row without looking at arguments.

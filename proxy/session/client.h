@@ -18,6 +18,8 @@ struct Client {
   // CLIENT REPLY.
   bool replies_off = false;
   bool skip_next = false;
+  // Commands queued since MULTI; -1 without one.
+  int multi = -1;
 };
 
 }  // namespace keyway::proxy::session

@@ -124,6 +124,7 @@ void Quit(LocalCall& call) {
 void Reset(LocalCall& call) {
   Client& client = call.session.client();
   call.session.UnsubscribeFromAll();
+  call.session.EndTransaction();
   call.session.Deauthenticate();
   if (client.version != resp::Version::kResp2) call.session.WaitForEarlier();
   client.version = resp::Version::kResp2;

@@ -27,7 +27,11 @@ void LocalCall::Defer(execution::Operation* operation) {
   request.database = session.client().database;
   request.client = session.client().id;
   session.context().executor.Adopt(operation);
-  session.RunOperation(*operation, request);
+  if (deferrals != nullptr) {
+    deferrals->Run(*operation, request);
+  } else {
+    session.RunOperation(*operation, request);
+  }
 }
 
 void LocalCall::Forward(Slot slot) {
@@ -44,7 +48,12 @@ void LocalCall::Forward(Slot slot) {
                                    .version = session.client().version,
                                    .database = session.client().database,
                                    .client = session.client().id};
-  session.RunOperation(*session.context().executor.Create(request), request);
+  execution::Operation* operation = session.context().executor.Create(request);
+  if (deferrals != nullptr) {
+    deferrals->Run(*operation, request);
+  } else {
+    session.RunOperation(*operation, request);
+  }
 }
 
 void LocalCall::DeferSelect(execution::Operation* operation, int database) {
@@ -62,7 +71,8 @@ void LocalCall::DeferSelect(execution::Operation* operation, int database) {
 LocalCommands::LocalCommands()
     : handlers_(command::CommandCount(), nullptr),
       quiet_(command::CommandCount(), false),
-      open_to_subscribers_(command::CommandCount(), false) {
+      open_to_subscribers_(command::CommandCount(), false),
+      in_multi_(command::CommandCount(), InMulti::kQueued) {
   RegisterConnectionCommands(*this);
   RegisterClientCommands(*this);
   RegisterServerCommands(*this);
@@ -72,6 +82,7 @@ LocalCommands::LocalCommands()
   RegisterPubsubCommands(*this);
   RegisterClusterCommands(*this);
   RegisterDebugCommands(*this);
+  RegisterTransactionCommands(*this);
 }
 
 void LocalCommands::Add(std::string_view full_name, LocalHandler handler) {
@@ -90,6 +101,12 @@ void LocalCommands::OpenToSubscribers(std::string_view full_name) {
   const command::Command* command = command::FindByFullName(full_name);
   CHECK(command != nullptr) << "no command " << full_name;
   open_to_subscribers_[command->id] = true;
+}
+
+void LocalCommands::SetInMulti(std::string_view full_name, InMulti what) {
+  const command::Command* command = command::FindByFullName(full_name);
+  CHECK(command != nullptr) << "no command " << full_name;
+  in_multi_[command->id] = what;
 }
 
 void LocalCommands::AddAll(std::string_view container, LocalHandler handler) {

@@ -24,6 +24,13 @@ class Session;
 
 // One call of a local command.
 struct LocalCall {
+  // Runs what is deferred in place of the session: in a transaction the reply is one of many.
+  class Deferrals {
+   public:
+    virtual ~Deferrals() = default;
+    virtual void Run(execution::Operation& operation, const execution::Request& request) = 0;
+  };
+
   Session& session;
   const command::Command& command;
   std::span<const std::string_view> arguments;  // valid during the call
@@ -32,6 +39,7 @@ struct LocalCall {
   bool deferred = false;       // an operation of the session gives the reply
   bool answer_anyway = false;  // even if replies are off
   bool answer_never = false;   // even if replies are on
+  Deferrals* deferrals = nullptr;
 
   // `text` with its code in front.
   void Error(std::string_view text) {
@@ -47,6 +55,15 @@ struct LocalCall {
 };
 
 using LocalHandler = void (*)(LocalCall&);
+
+// What becomes of a command between MULTI and EXEC.
+enum class InMulti : uint8_t {
+  kQueued,
+  kAtOnce,    // is executed as ever
+  kExec,      // the same, and when it is refused the transaction is gone
+  kDatabase,  // is queued, and changes the database of what is queued behind it
+  kVersion,   // is queued, and may change the version of the replies behind it
+};
 
 class LocalCommands {
  public:
@@ -64,12 +81,15 @@ class LocalCommands {
     return open_to_subscribers_[command.id];
   }
 
+  InMulti in_multi(const command::Command& command) const { return in_multi_[command.id]; }
+
   // For the Register functions: "client|id".
   void Add(std::string_view full_name, LocalHandler handler);
   // One that asks shards on another connection than the client's earlier requests, or whose effect
   // must not come before theirs.
   void AddQuiet(std::string_view full_name, LocalHandler handler);
   void OpenToSubscribers(std::string_view full_name);
+  void SetInMulti(std::string_view full_name, InMulti what);
   // All subcommands of `container`.
   void AddAll(std::string_view container, LocalHandler handler);
 
@@ -77,6 +97,7 @@ class LocalCommands {
   std::vector<LocalHandler> handlers_;  // by CommandId
   std::vector<bool> quiet_;             // by CommandId
   std::vector<bool> open_to_subscribers_;  // by CommandId
+  std::vector<InMulti> in_multi_;          // by CommandId
 };
 
 void RegisterConnectionCommands(LocalCommands& commands);
@@ -88,6 +109,7 @@ void RegisterAclCommands(LocalCommands& commands);
 void RegisterPubsubCommands(LocalCommands& commands);
 void RegisterClusterCommands(LocalCommands& commands);
 void RegisterDebugCommands(LocalCommands& commands);
+void RegisterTransactionCommands(LocalCommands& commands);
 
 // "ERR syntax error" and the others that many commands share.
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";

@@ -11,6 +11,7 @@
 #include "proxy/execution/error_text.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/session/session_list.h"
+#include "proxy/session/transaction.h"
 
 namespace keyway::proxy::session {
 namespace {
@@ -182,6 +183,7 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
       held_by_pause_ = true;
       return false;
     }
+    if (client_.multi >= 0) return DispatchQueueing(*lookup.command, arguments);
     context_.router.Route(*lookup.command, arguments, &plan);
     if (in_flight_ > 0 && NeedsQuiet(*lookup.command, arguments, plan)) {
       must_drain_ = true;
@@ -197,12 +199,12 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
   last_command_ = &command;
   if (!allowed) {
     context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
-    ReplyError(kNoAuth);
+    Refuse(&command, kNoAuth);
     return true;
   }
   if (restricted() && !context_.local_commands.OpenToSubscribers(command)) {
     context_.executor.statistics().CountRequest(command.id, Outcome::kRefused, 0);
-    ReplyError("ERR Can't execute '" + command.full_name + "': " + std::string(kRestricted));
+    Refuse(&command, "ERR Can't execute '" + command.full_name + "': " + std::string(kRestricted));
     return true;
   }
   switch (plan.kind) {
@@ -233,7 +235,7 @@ void Session::RejectUnknown(const command::Lookup& lookup,
   } else {
     context_.executor.statistics().CountRequest(lookup.command->id, Outcome::kRefused, 0);
   }
-  ReplyError(command::LookupError(lookup, arguments));
+  Refuse(lookup.command, command::LookupError(lookup, arguments));
 }
 
 bool Session::NeedsQuiet(const command::Command& command,
@@ -497,6 +499,7 @@ std::string Session::Describe() const {
   line += number("idle", idle_seconds());
   std::string flags;
   if (subscriptions_ != nullptr) flags += 'P';
+  if (client_.multi >= 0) flags += 'x';
   if (blocked_ != nullptr || held_by_pause_) flags += 'b';
   if (client_.no_evict) flags += 'e';
   line += " flags=" + (flags.empty() ? "N" : flags) + number("db", client_.database);
@@ -505,7 +508,8 @@ std::string Session::Describe() const {
   };
   line += number("sub", subscribed(pubsub::Kind::kChannel)) +
           number("psub", subscribed(pubsub::Kind::kPattern)) +
-          number("ssub", subscribed(pubsub::Kind::kShardChannel)) + " multi=-1";
+          number("ssub", subscribed(pubsub::Kind::kShardChannel)) +
+          " multi=" + std::to_string(client_.multi);
   line += number("qbuf", query) + number("qbuf-free", query_memory - std::min(query, query_memory));
   line += number("argv-mem", queue_.request_bytes()) + " multi-mem=0 rbs=0 rbp=0";
   line += number("obl", 0) + number("oll", queue_.size()) +

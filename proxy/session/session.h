@@ -37,8 +37,10 @@
 
 namespace keyway::proxy::session {
 
+enum class InMulti : uint8_t;
 class LocalCommands;
 class SessionList;
+class Transaction;
 
 // When a client that does not read is closed: at once above `hard` bytes of unsent output, after
 // `seconds` above `soft`. 0: no such limit.
@@ -57,6 +59,9 @@ struct SessionOptions {
   OutputLimit pubsub_output_limit = {32ull * 1024 * 1024, 8ull * 1024 * 1024, 60};
   int idle_timeout_seconds = 0;  // 0: never
   bool allow_debug = false;      // DEBUG
+  // Of what one client may queue between MULTI and EXEC.
+  size_t max_transaction_commands = 1'000'000;
+  size_t max_transaction_bytes = 1024ull * 1024 * 1024;
 };
 
 // What the sessions of one worker share. Everything outlives them.
@@ -133,6 +138,13 @@ class Session final : public net::StreamHandler,
   }
   // Closes it if it has had too much unsent output for too long.
   void CheckOutput();
+  // What the client has queued and watches; nullptr when it does neither.
+  Transaction* transaction() { return transaction_.get(); }
+  Transaction& MakeTransaction();
+  // Forgets all that is queued and watched.
+  void EndTransaction();
+  // Hands the transaction to an operation that executes it, for `command`.
+  void RunExec(const command::Command& command);
   // Reads no more; closes when all replies are written.
   void Finish();
   // Destroys the session at the end of this pass, without writing anything more.
@@ -163,6 +175,15 @@ class Session final : public net::StreamHandler,
   // `raw`: the bytes of the request as received, when they are a RESP array; else empty. False: it has
   // to wait until earlier ones are answered, and is to be shown again then.
   bool Dispatch(std::span<const std::string_view> arguments, std::string_view raw);
+  // The same between MULTI and EXEC, for a `command` that is known.
+  bool DispatchQueueing(const command::Command& command,
+                        std::span<const std::string_view> arguments);
+  // Sets `error` when the transaction cannot hold it.
+  void Enqueue(const command::Command& command, InMulti kind,
+               std::span<const std::string_view> arguments, std::string* error);
+  // Replies with an error before anything is executed, which a transaction does not survive.
+  // `command` is nullptr when it is unknown.
+  void Refuse(const command::Command* command, std::string_view text);
   void RejectUnknown(const command::Lookup& lookup, std::span<const std::string_view> arguments);
   // Whether it uses another connection than the client's earlier requests, which it would overtake, or
   // might be overtaken by one of them that is sent again.
@@ -193,7 +214,8 @@ class Session final : public net::StreamHandler,
   Client client_;
   std::unique_ptr<net::Stream> stream_;
   resp::RequestParser parser_;
-  ReplyQueue queue_;
+  std::unique_ptr<Transaction> transaction_;
+  ReplyQueue queue_;  // behind what its operations refer to
   const bool admitted_;
   State state_ = State::kOpen;
   bool in_on_bytes_ = false;
