@@ -309,9 +309,7 @@ std::string RefusalText(const Command& command) {
     return "ERR This instance has cluster support disabled";
   }
   std::string_view why = "it concerns a single server, and a proxy stands for a whole cluster";
-  if (group == "transactions") {
-    why = "a transaction needs a connection of its own to a shard";
-  } else if (row.is(command::kAdmin)) {
+  if (row.is(command::kAdmin)) {
     why = "it administers a single server, ask the shards themselves";
   }
   return "ERR keyway-proxy does not support '" + command.full_name + "' yet: " + std::string(why);

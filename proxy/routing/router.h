@@ -89,7 +89,7 @@ int FindOption(const command::Spec& row, std::span<const std::string_view> argum
 bool TakesFirstReady(const command::Spec& row);
 
 // Why the proxy refuses a command whose route is kRefused, for the error that the client sees:
-// "ERR keyway-proxy does not support 'multi' yet: ...".
+// "ERR keyway-proxy does not support 'monitor' yet: ...".
 std::string RefusalText(const command::Command& command);
 
 // Checks that the proxy can do what every row of the table asks of it. `has_local` and

@@ -500,11 +500,11 @@ class StartAndStopTest(kt.TestCase):
     def test_metrics_are_well_formed(self):
         http = kt.free_port()
         proxy = self.start(kt.KeywayProxy(http_port=http))
-        for request in ["PING", "NOSUCH", "GET a", "MULTI"]:
+        for request in ["PING", "NOSUCH", "GET a", "SHUTDOWN"]:
             proxy.call(*request.split())
         status, text = fetch(http, "/metrics")
         self.assertEqual(status, 200)
-        self.assertIn('keyway_proxy_requests_total{command="multi",result="refused"} 1', text)
+        self.assertIn('keyway_proxy_requests_total{command="shutdown",result="refused"} 1', text)
         self.assertIn('keyway_proxy_requests_total{command="get",result="no_topology"} 1', text)
         try:
             done = subprocess.run(["promtool", "check", "metrics"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -211,10 +211,34 @@ TEST(RouterTest, FindsTheTimeOutAndTheKeysOfWhatBlocks) {
 }
 
 TEST(RouterTest, SaysWhyACommandIsRefused) {
-  EXPECT_EQ(RouteLine("MULTI").error,
-            "ERR keyway-proxy does not support 'multi' yet: a transaction needs a connection of "
-            "its own to a shard");
+  EXPECT_NE(RouteLine("MONITOR").error.find("it administers a single server"), std::string::npos);
   EXPECT_EQ(RouteLine("ASKING").error, "ERR This instance has cluster support disabled");
+}
+
+TransactionPart PartOf(std::string_view line) {
+  static Router router;
+  const Words words = Split(line);
+  return router.FindPart(*command::LookupCommand(words).command, words);
+}
+
+TEST(RouterTest, FindsThePartsOfTransactions) {
+  using Part = TransactionPart::Kind;
+  EXPECT_EQ(PartOf("GET a").kind, Part::kOneSlot);
+  EXPECT_EQ(PartOf("GET a").slot, 15495);
+  EXPECT_EQ(PartOf("MSET {a}1 x {a}2 y").kind, Part::kOneSlot);
+  EXPECT_EQ(PartOf("MSET a x b y").kind, Part::kSeveralSlots);
+  EXPECT_EQ(PartOf("RENAME a b").kind, Part::kSeveralSlots);
+  // What is wrong with the arguments is the shard's to say.
+  EXPECT_EQ(PartOf("MSET a x {a}2").kind, Part::kOneSlot);
+  EXPECT_EQ(PartOf("EVAL x nokeys").kind, Part::kAnyShard);
+  EXPECT_EQ(PartOf("XREAD BLOCK 0 STREAMS a $").kind, Part::kOneSlot);
+  EXPECT_EQ(PartOf("DBSIZE").kind, Part::kAllShards);
+  EXPECT_EQ(PartOf("RANDOMKEY").kind, Part::kAllShards);
+  // Its cursor is none of a shard's.
+  EXPECT_EQ(PartOf("SCAN 0").kind, Part::kSeveralSlots);
+  EXPECT_EQ(PartOf("PING").kind, Part::kLocal);
+  EXPECT_EQ(PartOf("CLIENT ID").kind, Part::kLocal);
+  EXPECT_EQ(PartOf("SHUTDOWN").kind, Part::kRefused);
 }
 
 // Every row of the table, called with as many arguments as it needs, gets the plan of its route.
