@@ -38,7 +38,9 @@ class Router {
   // The same for a command that is queued in a transaction.
   TransactionPart FindPart(const command::Command& command,
                            std::span<const std::string_view> arguments) {
-    return FindTransactionPart(command, arguments, &positions_);
+    TransactionPart part = FindTransactionPart(command, arguments, &positions_);
+    part.scripts = rows_[command.id].scripts;
+    return part;
   }
 
  private:

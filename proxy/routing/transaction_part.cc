@@ -29,6 +29,9 @@ TransactionPart FindTransactionPart(const command::Command& command,
     case RequestPolicy::kMultiShard:  // its arguments make no sense, as the shard will say
       return {Kind::kAnyShard};
     case RequestPolicy::kAllShards:
+      // The least of all shards: of the one that executes the rest (WAIT).
+      if (row.response_policy == command::ResponsePolicy::kAggMin) return {Kind::kAnyShard};
+      return {Kind::kAllShards};
     case RequestPolicy::kAllNodes:
       return {Kind::kAllShards};
     case RequestPolicy::kSpecial:

@@ -25,6 +25,7 @@ struct TransactionPart {
   };
   Kind kind = Kind::kRefused;
   Slot slot = 0;
+  bool scripts = false;  // Plan::scripts
 };
 
 // `arguments` have passed LookupCommand, which gave `command`. `positions` is room to work in.

@@ -62,12 +62,15 @@ void ExecOperation::Begin(const execution::Request& request) {
     Compose({});
   } else {
     request_.bytes() = std::move(block_);
-    const Slot slot = transaction_->slot().value_or(executor().AnySlot(request.client));
+    const Slot slot = transaction_->slot().value_or(transaction_->runs_scripts()
+                                                        ? executor().StableSlot()
+                                                        : executor().AnySlot(request.client));
     request_.Start(executor().access(), this, slot,
                    {.version = request.version,
                     .database = request.database,
                     .repeatable = transaction_->only_reads(),
-                    .requests = requests_});
+                    .requests = requests_,
+                    .scripts = transaction_->runs_scripts()});
   }
 }
 
@@ -131,13 +134,13 @@ void ExecOperation::OnWatchReply(std::string_view reply, char type) {
     return;
   }
   const std::string text = first_error_.empty() ? std::string(reply) : first_error_;
-  const bool moved = execution::ReadRedirect(text, node).kind != execution::Redirect::Kind::kNone;
-  if (moved) executor().access().RequestRefresh();
-  if (moved && (text.starts_with("-MOVED") || text.starts_with("-ASK") ||
-                text.starts_with("-TRYAGAIN"))) {
-    DeliverNil();
-  } else {
+  using Kind = execution::Redirect::Kind;
+  const Kind kind = execution::ReadRedirect(text, node).kind;
+  if (kind != Kind::kNone) executor().access().RequestRefresh();
+  if (kind == Kind::kNone || kind == Kind::kUnsettled) {
     DeliverAbort(ErrorOf(text));
+  } else {
+    DeliverNil();
   }
 }
 

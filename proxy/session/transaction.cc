@@ -47,6 +47,7 @@ bool Transaction::Queue(const command::Command& command,
     case Source::kShard:
       several_slots_ = several_slots_ || part.kind == Kind::kSeveralSlots ||
                        (part.kind == Kind::kOneSlot && slot_ && *slot_ != part.slot);
+      runs_scripts_ = runs_scripts_ || part.scripts;
       all_shards_ = all_shards_ || part.kind == Kind::kAllShards;
       if (command.spec->is(command::kWrite) || command.spec->is(command::kMayReplicate)) {
         writer_ = &command;
@@ -114,6 +115,7 @@ bool Transaction::Discard() {
   queueing_ = failed_ = own_parts_ = several_slots_ = all_shards_ = false;
   changes_database_ = changes_version_ = false;
   only_reads_ = true;
+  runs_scripts_ = false;
   slot_.reset();
   writer_ = nullptr;
   queue_ = {};

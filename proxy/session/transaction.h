@@ -73,6 +73,8 @@ class Transaction {
   // Whether its reply is not just what the shard says.
   bool has_own_parts() const { return own_parts_; }
   bool only_reads() const { return only_reads_; }
+  // Whether it goes the way of scripts (Plan::scripts).
+  bool runs_scripts() const { return runs_scripts_; }
   // One of its commands that write; nullptr when none does.
   const command::Command* writer() const { return writer_; }
   int database() const { return database_; }
@@ -100,6 +102,7 @@ class Transaction {
   bool failed_ = false;
   bool own_parts_ = false;
   bool only_reads_ = true;
+  bool runs_scripts_ = false;
   bool several_slots_ = false;
   bool all_shards_ = false;
   bool changes_database_ = false;

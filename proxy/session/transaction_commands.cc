@@ -126,6 +126,10 @@ void Session::EndTransaction() {
 }
 
 void Session::RunExec(const command::Command& command) {
+  if (in_flight_ == 0) {
+    scripts_in_flight_ = transaction_->runs_scripts();
+    script_sent_again_ = 0;
+  }
   auto* operation = new ExecOperation(*this, std::move(transaction_));
   execution::Request request;
   request.command = &command;
@@ -157,8 +161,10 @@ bool Session::DispatchQueueing(const command::Command& command,
       held_by_pause_ = true;
       return false;
     }
-    // What is watched must not be compared before the client's own earlier requests have come.
-    if (in_flight_ > 0 && transaction_->watch() != nullptr) {
+    // What is watched must not be compared before the client's own earlier requests have come; and
+    // a script must not overtake what is no script, nor the other way round.
+    if (in_flight_ > 0 && (transaction_->watch() != nullptr ||
+                           transaction_->runs_scripts() != scripts_in_flight_)) {
       must_drain_ = true;
       return false;
     }

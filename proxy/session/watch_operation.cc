@@ -85,10 +85,10 @@ void WatchOperation::OnWatchReply(std::string_view reply, char type) {
       access.statistics().asked.Add(1);
       if (!LoseEarlier()) TryLater(text);
       return;
-    case Redirect::Kind::kUnsettled:
-      if (!text.starts_with("TRYAGAIN")) break;
+    case Redirect::Kind::kTryAgain:
       if (!LoseEarlier()) TryLater(text);
       return;
+    case Redirect::Kind::kUnsettled:
     case Redirect::Kind::kNone:
       break;
   }
