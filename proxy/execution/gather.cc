@@ -35,7 +35,12 @@ void Gather::Start(ShardAccess& access, Owner* owner, const ShardRequest::Terms&
   // is sent.
   outstanding_ = used_ + 1;
   for (size_t i = 0; i < used_; ++i) {
-    parts_[i]->request.Start(access, this, parts_[i]->slot, terms);
+    Part& part = *parts_[i];
+    if (part.node.port != 0) {
+      part.request.StartAt(access, this, part.node, terms);
+    } else {
+      part.request.Start(access, this, part.slot, terms);
+    }
   }
   CountDown();
 }
@@ -51,6 +56,7 @@ void Gather::Reset() {
     Part& part = *parts_[i];
     Empty(&part.request.bytes());
     Empty(&part.reply);
+    part.node = {};
     part.type = 0;
     part.outcome = Outcome::kOk;
     part.first_key = part.key_count = 0;

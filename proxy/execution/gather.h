@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/net/address.h"
 #include "proxy/execution/shard_request.h"
 
 namespace keyway::proxy::execution {
@@ -18,6 +19,7 @@ class Gather final : private ShardRequest::Owner {
   struct Part {
     ShardRequest request;
     Slot slot = 0;
+    net::Endpoint node;  // if it has a port: this one is asked, whatever its slots
     std::string reply;
     char type = 0;
     Outcome outcome = Outcome::kOk;

@@ -6,12 +6,32 @@
 
 namespace keyway::proxy::execution {
 
+namespace {
+
+constexpr int kBySlotBit = 14;
+constexpr int kCoarseBit = 15;
+constexpr int kPrintShift = 16;
+constexpr int kNodeShift = 26;
+constexpr int kCoarseBits = 21;
+// Larger than any cursor of redis-server.
+constexpr uint64_t kLeastCoarse = uint64_t{1} << 34;
+
+}  // namespace
+
 uint64_t Encode(const ScanCursor& cursor) {
-  return cursor.node << ScanCursor::kSlotBits | cursor.slot;
+  const bool coarse = cursor.node >= kLeastCoarse;
+  const uint64_t node = coarse ? cursor.node >> kCoarseBits : cursor.node;
+  return node << kNodeShift | uint64_t{cursor.print} << kPrintShift |
+         uint64_t{coarse} << kCoarseBit | uint64_t{cursor.by_slot} << kBySlotBit | cursor.slot;
 }
 
 ScanCursor DecodeScanCursor(uint64_t value) {
-  return {static_cast<Slot>(value & (kSlotCount - 1)), value >> ScanCursor::kSlotBits};
+  const bool coarse = (value >> kCoarseBit & 1) != 0;
+  const uint64_t node = value >> kNodeShift;
+  return {.slot = static_cast<Slot>(value & (kSlotCount - 1)),
+          .by_slot = (value >> kBySlotBit & 1) != 0,
+          .print = static_cast<uint32_t>(value >> kPrintShift & ScanCursor::kPrintMask),
+          .node = coarse ? node << kCoarseBits : node};
 }
 
 std::optional<uint64_t> ParseScanCursor(std::string_view text) {
@@ -31,16 +51,9 @@ std::optional<uint64_t> ParseScanCursor(std::string_view text) {
   return negative ? uint64_t{0} - value : value;
 }
 
-std::optional<ScanCursor> Locate(const ScanCursor& cursor, const topology::SlotMap& map) {
-  const topology::Shard* owner = map.ShardOf(cursor.slot);
-  if (owner == nullptr) return NextPrimary(cursor, map);
-  const bool same = owner->first_slot() == cursor.slot;
-  return ScanCursor{owner->first_slot(), same ? cursor.node : 0};
-}
-
-std::optional<ScanCursor> NextPrimary(const ScanCursor& cursor, const topology::SlotMap& map) {
+std::optional<Slot> NextPrimary(Slot slot, const topology::SlotMap& map) {
   for (const topology::Shard& shard : map.shards()) {
-    if (shard.first_slot() > cursor.slot) return ScanCursor{shard.first_slot(), 0};
+    if (shard.first_slot() > slot) return shard.first_slot();
   }
   return std::nullopt;
 }

@@ -1,12 +1,17 @@
 // The cursor of SCAN across shards. It carries all there is to know, so any proxy can go on with
-// it.
+// it. From the lowest bit:
 //
-//   cursor = node cursor * 2^14 + lowest slot of the primary it belongs to
+//   14 bits  slot     by primary: the lowest slot of the primary under way;
+//                     by slot: the first slot that has not been listed
+//    1 bit   by slot
+//    1 bit   coarse   the node's cursor is kept without its low 21 bits
+//   10 bits  print    of the slots as they were when the walk began (NodeView::print)
+//   38 bits  node     the cursor of the node
 //
-// The primaries are walked in the order of their lowest slots. 0 from a client starts at the first,
-// 0 to a client ends the walk: no other position is ever written as 0, because a walk only reaches
-// a primary with a positive lowest slot anew. A node cursor takes up to 50 bits; real ones have as
-// many bits as the hash table has.
+// 0 from a client starts a walk, 0 to a client ends it: no other position is written as 0, because a
+// walk only reaches a primary with a positive lowest slot anew. Clients that keep cursors as doubles
+// need those below 2^53: of redis-server that holds up to 2^27 buckets a node; the cursors of
+// keyway-shard (slot * 2^34 + position in the order of hashes) are coarse: some keys come again.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +24,13 @@
 namespace keyway::proxy::execution {
 
 struct ScanCursor {
-  static constexpr int kSlotBits = 14;
-  static constexpr uint64_t kMaxNode = (uint64_t{1} << 50) - 1;
+  static constexpr uint64_t kMaxNode = (uint64_t{1} << 48) - 1;
+  static constexpr uint32_t kPrintMask = 1023;
 
   Slot slot = 0;
-  uint64_t node = 0;  // at most kMaxNode
+  bool by_slot = false;
+  uint32_t print = 0;  // up to kPrintMask
+  uint64_t node = 0;   // at most kMaxNode
 
   bool operator==(const ScanCursor&) const = default;
 };
@@ -35,12 +42,7 @@ ScanCursor DecodeScanCursor(uint64_t value);
 // blanks in front, other characters behind and overflow are not. nullopt: "ERR invalid cursor".
 std::optional<uint64_t> ParseScanCursor(std::string_view text);
 
-// Where a scan at `cursor` goes on in `map`: at the primary that owns its slot. When the primaries
-// have other lowest slots than at the time of the cursor, that one is scanned from its beginning,
-// so that nothing is missed. nullopt: no primary owns this or a higher slot; the walk is over.
-std::optional<ScanCursor> Locate(const ScanCursor& cursor, const topology::SlotMap& map);
-
-// The position behind the primary that `cursor` belongs to; nullopt when it is the last.
-std::optional<ScanCursor> NextPrimary(const ScanCursor& cursor, const topology::SlotMap& map);
+// The lowest slot of the primary behind the one whose lowest slot is `slot`; nullopt: that is the last.
+std::optional<Slot> NextPrimary(Slot slot, const topology::SlotMap& map);
 
 }  // namespace keyway::proxy::execution

@@ -19,7 +19,21 @@ void ShardRequest::Start(ShardAccess& access, Owner* owner, Slot slot, const Ter
   owner_ = owner;
   slot_ = slot;
   terms_ = terms;
-  redirected_ = asking_ = false;
+  redirected_ = asking_ = only_there_ = false;
+  redirects_ = attempts_ = 0;
+  last_error_.clear();
+  Send();
+}
+
+void ShardRequest::StartAt(ShardAccess& access, Owner* owner, const net::Endpoint& node,
+                           const Terms& terms) {
+  DCHECK(state_ == State::kIdle);
+  access_ = &access;
+  owner_ = owner;
+  terms_ = terms;
+  node_ = node;
+  only_there_ = redirected_ = true;
+  asking_ = false;
   redirects_ = attempts_ = 0;
   last_error_.clear();
   Send();
@@ -156,6 +170,10 @@ void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) 
     case backend::Failure::kConnect:
     case backend::Failure::kNotSent:
       break;
+  }
+  if (only_there_) {
+    FinishError(ProxyErrorText(detail), Outcome::kUnreachable);
+    return;
   }
   // The node may be gone for good, and the redirect that led to it with it.
   redirected_ = false;

@@ -57,6 +57,9 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
 
   // The end may be reported inside. `access` and `owner` must outlive the request's work.
   void Start(ShardAccess& access, Owner* owner, Slot slot, const Terms& terms);
+  // To `node` and no other: neither the map nor a redirect is followed, and what cannot be sent or
+  // loses its connection ends at once, as kUnreachable.
+  void StartAt(ShardAccess& access, Owner* owner, const net::Endpoint& node, const Terms& terms);
   // Gives up; nothing is reported any more. Also when there is nothing to give up.
   void Abandon();
 
@@ -91,6 +94,7 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   Terms terms_;
   Slot slot_ = 0;
   State state_ = State::kIdle;
+  bool only_there_ = false;
   bool redirected_ = false;  // node_ comes from a redirect, not from the map
   bool asking_ = false;
   int redirects_ = 0;

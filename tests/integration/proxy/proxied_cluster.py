@@ -13,9 +13,8 @@ class ProxiedClusterTest(kt.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.nodes = [cls.start_once(cls.node_class(cluster_enabled="yes", cluster_node_timeout=2000,
-                                                  enable_debug_command="yes", **cls.node_directives))
-                     for _ in range(3)]
+        directives = {"cluster_node_timeout": 2000, "enable_debug_command": "yes", **cls.node_directives}
+        cls.nodes = [cls.start_once(cls.node_class(cluster_enabled="yes", **directives)) for _ in range(3)]
         kt.redis_cli_cluster("create", *(f"127.0.0.1:{node.port}" for node in cls.nodes), "--cluster-yes")
         kt.wait_until(lambda: kt.cluster_is_whole(cls.nodes), timeout=30, what="the cluster to become whole")
         cls.proxies = [cls.start_once(cls.new_proxy()) for _ in range(cls.proxy_count)]

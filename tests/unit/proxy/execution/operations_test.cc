@@ -361,34 +361,6 @@ TEST_F(OperationsTest, ASplitWriteThatIsHalfDoneAtTheDeadlineIsUncertain) {
   EXPECT_TRUE(read.starts_with("-ERR keyway-proxy: no reply from ")) << read;
 }
 
-TEST_F(OperationsTest, ScanWalksOnWhenAPrimaryHasNothing) {
-  Make();
-  cluster_->node(0).set_answer([](const Words&) { return "*2\r\n$1\r\n0\r\n*0\r\n"; });
-  cluster_->node(1).set_answer([](const Words& words) {
-    return words[1] == "0" ? "*2\r\n$1\r\n3\r\n*1\r\n$1\r\nc\r\n"
-                           : "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nd\r\n";
-  });
-  cluster_->node(2).set_answer([](const Words&) { return "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"; });
-  EXPECT_EQ(Ask({"SCAN", "0", "COUNT", "5"}),
-            "*2\r\n" + Bulk(std::to_string((3 << 14) + 5461)) + "*1\r\n$1\r\nc\r\n");
-  EXPECT_EQ(cluster_->node(1).log().back(), "SCAN 0 COUNT 5");
-  EXPECT_EQ(Ask({"SCAN", std::to_string((3 << 14) + 5461), "MATCH", "*"}),
-            "*2\r\n" + Bulk("10923") + "*1\r\n$1\r\nd\r\n");
-  EXPECT_EQ(cluster_->node(1).log().back(), "SCAN 3 MATCH *");
-  EXPECT_EQ(Ask({"SCAN", "10923"}), "*2\r\n" + Bulk("0") + "*1\r\n$1\r\na\r\n");
-}
-
-TEST_F(OperationsTest, ScanReportsACursorThatDoesNotFit) {
-  Make();
-  EXPECT_EQ(Ask({"SCAN", "x"}), "-ERR invalid cursor\r\n");
-  cluster_->node(0).set_answer(
-      [](const Words&) { return "*2\r\n$16\r\n1125899906842624\r\n*0\r\n"; });
-  const std::string error = Ask({"SCAN", "0"});
-  EXPECT_TRUE(error.starts_with("-ERR keyway-proxy: the cursor '1125899906842624' of ")) << error;
-  cluster_->node(0).set_answer([](const Words&) { return "+OK\r\n"; });
-  EXPECT_EQ(Ask({"SCAN", "0"})[0], '-');
-}
-
 TEST_F(OperationsTest, RandomKeyAsksWhoHasKeysUntilOneNamesOne) {
   Make();
   const auto answer = [](const char* size, const char* key) {

@@ -18,13 +18,24 @@ topology::SlotMap ThreeShards() {
       1);
 }
 
-TEST(ScanCursorTest, EncodesBothParts) {
+TEST(ScanCursorTest, EncodesAllParts) {
   for (const ScanCursor& cursor :
-       {ScanCursor{0, 0}, ScanCursor{16383, 1}, ScanCursor{7, ScanCursor::kMaxNode}}) {
+       {ScanCursor{}, ScanCursor{.slot = 16383, .node = 1}, ScanCursor{.slot = 9, .by_slot = true},
+        ScanCursor{.slot = 7, .print = 1023, .node = (uint64_t{1} << 34) - 1}}) {
     EXPECT_EQ(DecodeScanCursor(Encode(cursor)), cursor);
   }
-  EXPECT_EQ(Encode({5001, 0}), 5001u);
-  EXPECT_EQ(Encode({0, 1}), 16384u);
+  EXPECT_EQ(Encode({}), 0u);
+  EXPECT_NE(Encode({.by_slot = true}), 0u);
+  EXPECT_LT(Encode({.slot = 16383, .print = 1023, .node = (uint64_t{1} << 27) - 1}),
+            uint64_t{1} << 53);
+}
+
+TEST(ScanCursorTest, LongCursorsAreCoarse) {
+  const uint64_t node = uint64_t{16383} << 34 | 0x3'ffff'ffff;
+  const uint64_t encoded = Encode({.slot = 5, .print = 3, .node = node});
+  EXPECT_LT(encoded, uint64_t{1} << 53);
+  EXPECT_EQ(DecodeScanCursor(encoded),
+            (ScanCursor{.slot = 5, .print = 3, .node = node >> 21 << 21}));
 }
 
 TEST(ScanCursorTest, ReadsNumbersAsRedisDoes) {
@@ -42,17 +53,9 @@ TEST(ScanCursorTest, ReadsNumbersAsRedisDoes) {
 
 TEST(ScanCursorTest, WalksThePrimariesByTheirLowestSlot) {
   const topology::SlotMap map = ThreeShards();
-  EXPECT_EQ(Locate({0, 0}, map), (ScanCursor{0, 0}));
-  EXPECT_EQ(Locate({5001, 9}, map), (ScanCursor{5001, 9}));
-  EXPECT_EQ(NextPrimary({0, 0}, map), (ScanCursor{5001, 0}));
-  EXPECT_EQ(NextPrimary({5001, 0}, map), (ScanCursor{10001, 0}));
-  EXPECT_EQ(NextPrimary({10001, 0}, map), std::nullopt);
-}
-
-TEST(ScanCursorTest, StartsAPrimaryAnewWhenItsLowestSlotHasChanged) {
-  const topology::SlotMap map = ThreeShards();
-  EXPECT_EQ(Locate({6000, 77}, map), (ScanCursor{5001, 0}));
-  EXPECT_EQ(Locate({16383, 77}, map), (ScanCursor{10001, 0}));
+  EXPECT_EQ(NextPrimary(0, map), Slot{5001});
+  EXPECT_EQ(NextPrimary(5001, map), Slot{10001});
+  EXPECT_EQ(NextPrimary(10001, map), std::nullopt);
 }
 
 }  // namespace

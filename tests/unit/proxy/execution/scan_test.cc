@@ -1,0 +1,157 @@
+// SCAN: what the nodes are asked while nothing moves, and while something does.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "proxy/execution/encode.h"
+#include "proxy/execution/executor.h"
+#include "proxy/execution/scan_cursor.h"
+#include "proxy/routing/router.h"
+#include "tests/unit/proxy/execution/fake_cluster.h"
+
+namespace keyway::proxy::execution {
+namespace {
+
+using Words = FakeNode::Words;
+
+std::string Bulks(const Words& words) {
+  std::string reply = "*" + std::to_string(words.size()) + "\r\n";
+  for (const std::string& word : words) reply += Bulk(word);
+  return reply;
+}
+
+class ScanTest : public testing::Test, protected ReplySink {
+ protected:
+  // CLUSTER NODES of node `self`. `slots` of each; `moves` is shown by the first.
+  std::string Nodes(int self, const std::vector<std::string>& slots, const std::string& moves = "") {
+    std::string text;
+    for (int i = 0; i < 3; ++i) {
+      text += "id" + std::to_string(i) + " " + net::ToString(cluster_->node(i).endpoint()) +
+              "@1 " + (i == self ? "myself,master" : "master") + " - 0 0 " + std::to_string(i + 1) +
+              " connected " + slots[static_cast<size_t>(i)] +
+              (i == 0 && self == 0 ? moves : "") + "\n";
+    }
+    return Bulk(text);
+  }
+  // Answers CLUSTER NODES so, GETKEYSINSLOT with what `held` says of slot 0, and SCAN with `page`.
+  void Serve(int node, std::function<std::string()> view, std::string page, Words held = {}) {
+    cluster_->node(node).set_answer([=](const Words& words) -> std::string {
+      if (words[0] == "SCAN") return page;
+      if (words[0] == "TYPE") return words[1] == "s" ? "+set\r\n" : "+string\r\n";
+      if (words[1] == "NODES") return view();
+      return words[2] == "0" ? Bulks(held) : "*0\r\n";
+    });
+  }
+
+  const std::vector<std::string> thirds_ = {"0-5460", "5461-10922", "10923-16383"};
+
+  void Make(AccessOptions options = {}) {
+    backend::BackendOptions backend_options;
+    backend_options.reconnect_min_ms = backend_options.reconnect_max_ms = 5;
+    cluster_ = std::make_unique<FakeCluster>(options, backend_options);
+    cluster_->access.SetMap(cluster_->Map());
+  }
+  std::string Ask(const Words& words, resp::Version version = resp::Version::kResp2) {
+    const std::vector<std::string_view> arguments(words.begin(), words.end());
+    std::string bytes;
+    AppendRequest(arguments, &bytes);
+    const command::Lookup lookup = command::LookupCommand(arguments);
+    EXPECT_EQ(lookup.status, command::Lookup::Status::kFound);
+    router_.Route(*lookup.command, arguments, &plan_);
+    EXPECT_EQ(plan_.kind, routing::Plan::Kind::kSpecial) << plan_.error;
+    const Request request = {.command = lookup.command,
+                             .arguments = arguments,
+                             .bytes = bytes,
+                             .plan = &plan_,
+                             .version = version};
+    reply_.clear();
+    Operation* operation = cluster_->executor.Create(request);
+    cluster_->executor.Start(*operation, request, *this);
+    RunUntil(cluster_->loop, [this] { return !reply_.empty(); });
+    return reply_;
+  }
+  void OnReply(Operation& operation, std::string_view reply) override {
+    reply_ = reply;
+    cluster_->executor.Release(operation);
+  }
+  void OnReply(Operation& operation, OutputBuffer&& reply) override {
+    const std::string bytes = reply.ToString();
+    OnReply(operation, bytes);
+  }
+  void OnHeldUp(Operation&) override {}
+
+  std::unique_ptr<FakeCluster> cluster_;
+  routing::Router router_;
+  routing::Plan plan_;
+  std::string reply_;
+};
+
+TEST_F(ScanTest, WalksThePrimariesWhileNothingMoves) {
+  Make();
+  Serve(0, [this] { return Nodes(0, thirds_); }, "*2\r\n$1\r\n0\r\n*0\r\n");
+  Serve(1, [this] { return Nodes(1, thirds_); }, "*2\r\n$1\r\n3\r\n*1\r\n$1\r\nc\r\n");
+  Serve(2, [this] { return Nodes(2, thirds_); }, "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n");
+  std::string reply = Ask({"SCAN", "0", "COUNT", "5"});
+  EXPECT_EQ(cluster_->node(0).log(),
+            (std::vector<std::string>{"CLUSTER NODES", "SCAN 0 COUNT 5", "CLUSTER NODES"}));
+  EXPECT_TRUE(reply.ends_with("*1\r\n$1\r\nc\r\n")) << reply;
+  const auto cursor_of = [](const std::string& page) {
+    const size_t at = page.find("\r\n", 4) + 2;
+    return page.substr(at, page.find("\r\n", at) - at);
+  };
+  const std::string cursor = cursor_of(reply);
+  const ScanCursor decoded = DecodeScanCursor(std::stoull(cursor));
+  EXPECT_EQ(decoded.slot, 5461);
+  EXPECT_EQ(decoded.node, 3u);
+  EXPECT_FALSE(decoded.by_slot);
+  Serve(1, [this] { return Nodes(1, thirds_); }, "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nd\r\n");
+  reply = Ask({"SCAN", cursor, "MATCH", "*"});
+  EXPECT_TRUE(reply.ends_with("*1\r\n$1\r\nd\r\n")) << reply;
+  reply = Ask({"SCAN", cursor_of(reply)});
+  EXPECT_EQ(reply, "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n");
+}
+
+TEST_F(ScanTest, BeginsAnewBySlotWhenASlotHasMoved) {
+  Make();
+  bool moved = false;
+  const std::vector<std::string> other = {"0-5461", "5462-10922", "10923-16383"};
+  Serve(0, [&] { return Nodes(0, moved ? other : thirds_); },
+        "*2\r\n$1\r\n7\r\n*1\r\n$1\r\nb\r\n");
+  const std::string first = Ask({"SCAN", "0"});
+  const std::string cursor = first.substr(first.find("\r\n", 4) + 2);
+  moved = true;
+  Serve(0, [&] { return Nodes(0, moved ? other : thirds_); },
+        "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nb\r\n");
+  const std::string reply = Ask({"SCAN", cursor.substr(0, cursor.find("\r\n"))});
+  EXPECT_EQ(reply, "*2\r\n" + Bulk(std::to_string(Encode({.by_slot = true}))) +
+                       "*1\r\n$1\r\nb\r\n");
+}
+
+TEST_F(ScanTest, ASlotOnItsWayIsListedAtBothNodes) {
+  Make();
+  Serve(0, [this] { return Nodes(0, thirds_, " [0->-id1]"); }, "", {"x", "s"});
+  Serve(1, [this] { return Nodes(1, thirds_); }, "", {"y", "x"});
+  const std::string by_slot = std::to_string(Encode({.by_slot = true}));
+  const std::string next = Bulk(std::to_string(Encode({.slot = 1, .by_slot = true})));
+  EXPECT_EQ(Ask({"SCAN", "0"}), "*2\r\n" + next + Bulks({"x", "s", "y"}));
+  EXPECT_EQ(Ask({"SCAN", by_slot, "MATCH", "[xy]"}), "*2\r\n" + next + Bulks({"x", "y"}));
+  EXPECT_EQ(Ask({"SCAN", by_slot, "TYPE", "SET"}), "*2\r\n" + next + Bulks({"s"}));
+}
+
+TEST_F(ScanTest, WrongArguments) {
+  Make();
+  EXPECT_EQ(Ask({"SCAN", "x"}), "-ERR invalid cursor\r\n");
+  EXPECT_EQ(Ask({"SCAN", "0", "COUNT"}), "-ERR syntax error\r\n");
+  EXPECT_EQ(Ask({"SCAN", "0", "COUNT", "0"}), "-ERR syntax error\r\n");
+  EXPECT_EQ(Ask({"SCAN", "0", "COUNT", "x"}), "-ERR value is not an integer or out of range\r\n");
+  EXPECT_EQ(Ask({"SCAN", "0", "NOPE", "x"}), "-ERR syntax error\r\n");
+  for (int i = 0; i < 3; ++i) {
+    Serve(i, [this, i] { return Nodes(i, thirds_); }, "+OK\r\n");
+  }
+  EXPECT_EQ(Ask({"SCAN", "0"})[0], '-');
+}
+
+}  // namespace
+}  // namespace keyway::proxy::execution
