@@ -133,6 +133,7 @@ TEST_F(ScanTest, ASlotOnItsWayIsListedAtBothNodes) {
   Make();
   Serve(0, [this] { return Nodes(0, thirds_, " [0->-id1]"); }, "", {"x", "s"});
   Serve(1, [this] { return Nodes(1, thirds_); }, "", {"y", "x"});
+  Serve(2, [this] { return Nodes(2, thirds_); }, "");
   const std::string by_slot = std::to_string(Encode({.by_slot = true}));
   const std::string next = Bulk(std::to_string(Encode({.slot = 1, .by_slot = true})));
   EXPECT_EQ(Ask({"SCAN", "0"}), "*2\r\n" + next + Bulks({"x", "s", "y"}));
