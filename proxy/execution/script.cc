@@ -15,27 +15,6 @@ namespace {
 constexpr size_t kKeptBytes = 2048;
 constexpr std::string_view kNoScript = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
-enum class Names : uint8_t {
-  kScript,    // by its text
-  kSha1,      // by its SHA1
-  kFunction,  // a function
-};
-
-// What a command's first argument names, read from its row.
-Names NamesOf(const command::Command& command) {
-  static const std::vector<Names> names = [] {
-    std::vector<Names> all(command::CommandCount(), Names::kFunction);
-    for (size_t id = 0; id < all.size(); ++id) {
-      const command::Spec& row = *command::CommandById(static_cast<command::CommandId>(id)).spec;
-      if (!row.is(command::kRunsScript) || row.arguments.empty()) continue;
-      if (row.arguments[0].name == "script") all[id] = Names::kScript;
-      if (row.arguments[0].name == "sha1") all[id] = Names::kSha1;
-    }
-    return all;
-  }();
-  return names[command.id];
-}
-
 // Cuts the bulk string at the front of `rest`, "$<length>\r\n<bytes>\r\n", off it.
 std::string_view CutBulk(std::string_view* rest) {
   const size_t line = rest->find('\n') + 1;
@@ -47,6 +26,20 @@ std::string_view CutBulk(std::string_view* rest) {
 }
 
 }  // namespace
+
+ScriptName ScriptNameOf(const command::Command& command) {
+  static const std::vector<ScriptName> names = [] {
+    std::vector<ScriptName> all(command::CommandCount(), ScriptName::kFunction);
+    for (size_t id = 0; id < all.size(); ++id) {
+      const command::Spec& row = *command::CommandById(static_cast<command::CommandId>(id)).spec;
+      if (!row.is(command::kRunsScript) || row.arguments.empty()) continue;
+      if (row.arguments[0].name == "script") all[id] = ScriptName::kText;
+      if (row.arguments[0].name == "sha1") all[id] = ScriptName::kSha1;
+    }
+    return all;
+  }();
+  return names[command.id];
+}
 
 std::string EvalInsteadOfEvalsha(std::string_view request, std::string_view script) {
   std::string eval(request.substr(0, request.find('\n') + 1));
@@ -66,8 +59,8 @@ void ScriptOperation::Begin(const Request& request) {
             .database = request.database,
             .repeatable = request.command->spec->is(command::kReadonly),
             .scripts = true};
-  switch (NamesOf(*request.command)) {
-    case Names::kScript: {
+  switch (ScriptNameOf(*request.command)) {
+    case ScriptName::kText: {
       auto [script, is_new] = executor().scripts().Add(request.arguments[1]);
       if (is_new) {
         executor().script_loads().Spread(script, slot_,
@@ -77,11 +70,11 @@ void ScriptOperation::Begin(const Request& request) {
       if (script != nullptr && !script->compiled) script_ = std::move(script);
       break;
     }
-    case Names::kSha1:
+    case ScriptName::kSha1:
       script_ = executor().scripts().Find(request.arguments[1]);
       repairable_ = script_ != nullptr;
       break;
-    case Names::kFunction:
+    case ScriptName::kFunction:
       break;
   }
   request_.Start(executor().access(), this, slot_, terms_);

@@ -7,9 +7,11 @@
 // the text of a script; clients answer that with EVAL.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "common/command/table.h"
 #include "proxy/execution/operation.h"
 #include "proxy/execution/shard_request.h"
 #include "proxy/scripting/script_cache.h"
@@ -35,6 +37,14 @@ class ScriptOperation final : public Operation, private ShardRequest::Owner {
   scripting::ScriptPtr script_;  // the one to repair with, or the one that may turn out to compile
   bool repairable_ = false;
 };
+
+// What the first argument of a command that runs a script names, read from its row.
+enum class ScriptName : uint8_t {
+  kText,      // a script by its text
+  kSha1,      // a script by its SHA1
+  kFunction,  // a function
+};
+ScriptName ScriptNameOf(const command::Command& command);
 
 // `request`, an EVALSHA or EVALSHA_RO in RESP, as EVAL or EVAL_RO of `script`.
 std::string EvalInsteadOfEvalsha(std::string_view request, std::string_view script);

@@ -26,6 +26,11 @@ TransactionPart FindTransactionPart(const command::Command& command,
   }
   switch (row.request_policy) {
     case RequestPolicy::kNone:
+      // All shards have a part in the answer, but for a message, which any of them passes on to all.
+      if (row.route == command::Route::kSpecial && !row.is(command::kMayReplicate)) {
+        return {Kind::kAllShards};
+      }
+      return {Kind::kAnyShard};
     case RequestPolicy::kMultiShard:  // its arguments make no sense, as the shard will say
       return {Kind::kAnyShard};
     case RequestPolicy::kAllShards:

@@ -61,6 +61,8 @@ void ExecOperation::Begin(const execution::Request& request) {
   } else if (block_.empty()) {
     Compose({});
   } else {
+    // Before what the client sends behind it.
+    if (transaction_->keeps_scripts()) SpreadScripts();
     request_.bytes() = std::move(block_);
     const Slot slot = transaction_->slot().value_or(transaction_->runs_scripts()
                                                         ? executor().StableSlot()
@@ -71,6 +73,17 @@ void ExecOperation::Begin(const execution::Request& request) {
                     .repeatable = transaction_->only_reads(),
                     .requests = requests_,
                     .scripts = transaction_->runs_scripts()});
+  }
+}
+
+void ExecOperation::SpreadScripts() {
+  const Slot slot = transaction_->slot().value_or(executor().StableSlot());
+  for (const Transaction::Queued& queued : transaction_->queue()) {
+    if (queued.script.empty()) continue;
+    const auto [script, is_new] = executor().scripts().Add(queued.script);
+    if (!is_new) continue;
+    executor().script_loads().Spread(script, slot,
+                                     {.version = version(), .database = transaction_->database()});
   }
 }
 
@@ -126,6 +139,8 @@ void ExecOperation::OnWatchReply(std::string_view reply, char type) {
   if (watch_->version() == version()) watch_->Return();
   watch_.reset();
   if (type == '*' && !reply.starts_with("*-1")) {
+    // Not earlier: what has not been executed is not known to Redis.
+    if (transaction_->keeps_scripts()) SpreadScripts();
     Compose(reply);
     return;
   }
@@ -176,7 +191,7 @@ void ExecOperation::DeliverAbort(std::string_view error) {
 // ---------------------------------------------------------------------------------
 
 void ExecOperation::Compose(std::string_view reply) {
-  if (!transaction_->has_own_parts() && requests_ - 2 == static_cast<int>(transaction_->size())) {
+  if (!transaction_->has_own_parts() && !transaction_->keeps_scripts() && requests_ - 2 == static_cast<int>(transaction_->size())) {
     Deliver(reply, Outcome::kOk);
     return;
   }
@@ -209,6 +224,10 @@ void ExecOperation::TakeElement(Transaction::Queued& queued) {
   }
   position_ += parser.length();
   const bool error = parser.type() == '-' || parser.type() == '!';
+  if (!error && !queued.script.empty()) {
+    const auto added = executor().scripts().Add(queued.script);
+    if (added.script != nullptr) added.script->compiled = true;
+  }
   if (queued.source == Source::kDatabase && !error) session_.client().database = queued.number;
   if (queued.source != Source::kVersion && !muted_) out_.Append(rest.substr(0, parser.length()));
 }

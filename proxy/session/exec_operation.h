@@ -38,6 +38,8 @@ class ExecOperation final : public execution::Operation,
   std::string DeadlineError(execution::Outcome* outcome) override;
   void Recycle() override;
 
+  // Has the other shards learn the scripts that this one is sent.
+  void SpreadScripts();
   void BeginWatched(const execution::Request& request);
   void OnShardReply(execution::ShardRequest& request, std::string_view reply, char type,
                     execution::Outcome outcome) override;

@@ -76,6 +76,16 @@ bool Transaction::Queue(const command::Command& command,
   return true;
 }
 
+void Transaction::KeepScript(std::string_view text) {
+  if (failed_) return;
+  queue_.back().script = text;
+  keeps_scripts_ = true;
+}
+
+bool Transaction::IsFirstUse(const scripting::ScriptPtr& script) {
+  return !failed_ && scripts_.insert(script).second;
+}
+
 bool Transaction::IsTornApart(size_t shards) const {
   return several_slots_ || (all_shards_ && shards > 1) ||
          (watch_ != nullptr && slot_ && *slot_ != watch_->slot());
@@ -115,7 +125,8 @@ bool Transaction::Discard() {
   queueing_ = failed_ = own_parts_ = several_slots_ = all_shards_ = false;
   changes_database_ = changes_version_ = false;
   only_reads_ = true;
-  runs_scripts_ = false;
+  runs_scripts_ = keeps_scripts_ = false;
+  scripts_.clear();
   slot_.reset();
   writer_ = nullptr;
   queue_ = {};

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "common/resp/reply_writer.h"
 #include "common/slot/slot.h"
 #include "proxy/routing/transaction_part.h"
+#include "proxy/scripting/script_cache.h"
 #include "proxy/session/watch.h"
 
 namespace keyway::proxy::session {
@@ -40,6 +42,7 @@ class Transaction {
     Source source = Source::kShard;
     int number = 0;
     std::vector<std::string> arguments;  // of what a handler is to answer
+    std::string script;                  // the text of a script that is to be kept
   };
   struct Limits {
     size_t commands;
@@ -75,6 +78,12 @@ class Transaction {
   bool only_reads() const { return only_reads_; }
   // Whether it goes the way of scripts (Plan::scripts).
   bool runs_scripts() const { return runs_scripts_; }
+  // Of a script whose text is queued as it is. The last command queued has it.
+  void KeepScript(std::string_view text);
+  // Whether KeepScript was called.
+  bool keeps_scripts() const { return keeps_scripts_; }
+  // Whether `script` is used for the first time, so that its text has to go along.
+  bool IsFirstUse(const scripting::ScriptPtr& script);
   // One of its commands that write; nullptr when none does.
   const command::Command* writer() const { return writer_; }
   int database() const { return database_; }
@@ -103,6 +112,8 @@ class Transaction {
   bool own_parts_ = false;
   bool only_reads_ = true;
   bool runs_scripts_ = false;
+  bool keeps_scripts_ = false;
+  std::set<scripting::ScriptPtr> scripts_;  // whose texts go along
   bool several_slots_ = false;
   bool all_shards_ = false;
   bool changes_database_ = false;

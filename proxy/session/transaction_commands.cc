@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/slot/slot.h"
+#include "proxy/execution/script.h"
 #include "proxy/routing/router.h"
 #include "proxy/session/exec_operation.h"
 #include "proxy/session/local_commands.h"
@@ -209,6 +210,21 @@ void Session::Enqueue(const command::Command& command, InMulti kind,
       !ReadSetting(kind, arguments, transaction_->version_now(), &source, &number, error)) {
     return;
   }
+  using execution::ScriptName;
+  const bool runs_script = command.spec->is(command::kRunsScript);
+  const ScriptName named = runs_script ? execution::ScriptNameOf(command) : ScriptName::kFunction;
+  scripting::ScriptPtr known;
+  std::vector<std::string_view> eval;
+  if (named == ScriptName::kSha1) {
+    // Nothing can be repaired within a transaction, so its shard is told what it may not know.
+    known = context_.executor.scripts().Find(arguments[1]);
+    if (known != nullptr && known->compiled && transaction_->IsFirstUse(known)) {
+      eval.assign(arguments.begin(), arguments.end());
+      eval[0] = command.spec->is(command::kReadonly) ? "EVAL_RO" : "EVAL";
+      eval[1] = known->text;
+      arguments = eval;
+    }
+  }
   const Transaction::Limits limits{context_.options.max_transaction_commands,
                                    context_.options.max_transaction_bytes};
   if (!transaction_->Queue(command, arguments, part, source, number, limits)) {
@@ -217,6 +233,7 @@ void Session::Enqueue(const command::Command& command, InMulti kind,
              " bytes together";
     return;
   }
+  if (named == ScriptName::kText) transaction_->KeepScript(arguments[1]);
   // What the proxy answers is counted when it does.
   if (part.kind != TransactionPart::Kind::kLocal) {
     context_.executor.statistics().CountRequest(command.id, Outcome::kOk, 0);

@@ -203,7 +203,7 @@ class Comparison:
             script = requests[-20:]
         else:
             script = self.shorten(script)
-            _, wanted, actual = self.first_difference(script)
+            _, wanted, actual = self.first_difference(script) or found
         lines = [" ".join(shown(argument, 5000 if request[0].upper() in _CODE else 100) for argument in request) for request in script]
         return "\n".join([f"RESP{self.resp}, request {len(requests)}:", *lines,
                           f"redis-server: {shown(wanted, 500)}", f"keyway:       {shown(actual, 500)}"])

@@ -23,7 +23,7 @@ CODE_LEFT_OUT = {
 ACROSS_SLOTS = {b"MGET", b"MSET", b"DEL", b"UNLINK", b"EXISTS", b"TOUCH", b"SINTER", b"SUNION", b"SDIFF", b"SINTERCARD", b"ZUNION", b"ZINTER",
                 b"ZDIFF", b"ZINTERCARD", b"PFCOUNT", b"BLPOP", b"BRPOP", b"BLMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP"}
 # One shard executes a transaction: what concerns all of them cannot be in one.
-NOT_IN_TRANSACTIONS = {b"DBSIZE", b"KEYS", b"SCAN", b"RANDOMKEY", b"FLUSHALL", b"FLUSHDB", b"SWAPDB", b"SCRIPT", b"FUNCTION", b"WAIT"}
+NOT_IN_TRANSACTIONS = {b"DBSIZE", b"KEYS", b"SCAN", b"RANDOMKEY", b"FLUSHALL", b"FLUSHDB", b"SWAPDB", b"SCRIPT", b"FUNCTION", b"PUBSUB", b"WAIT"}
 _TAGS = [b"{a}", b"{b}", b"{c}"]
 
 
@@ -101,7 +101,7 @@ class ProxyGenerator(Generator):
             families = ["string"] + [name.removesuffix("_requests") for name in FAMILIES if name != "scripting_requests"]
         super().__init__(seed, one_slot=not spread, databases=databases, families=families, tag=tag)
         self.positions, self.spread = KeyPositions(rows), spread
-        self._transaction_slot = None
+        self._open, self._transaction_slot = False, None
         if spread:
             self.keys = [tag + name for tag in _TAGS for name in (b"1", b"2", b"x\r\n", b"")] + [b"k1", b"k2", b"k3", b"\x00\xff"]
 
@@ -109,7 +109,18 @@ class ProxyGenerator(Generator):
         while True:
             request = super().request()
             if self.is_possible(request):
+                self._follow(request)
                 return request
+
+    def _follow(self, request):
+        """Whether a transaction is open, and whether keys are watched: only what succeeds changes that."""
+        name, alone = request[0].upper(), len(request) == 1
+        if self._listens_to is not None and name != b"RESET":
+            return  # in RESP2 a subscriber is refused all of it
+        ends = self._open and (name in (b"EXEC", b"RESET") or (name == b"DISCARD" and alone))
+        if ends or name == b"RESET" or (name == b"UNWATCH" and alone and not self._open):
+            self._transaction_slot = None
+        self._open = (self._open and not ends) or (name == b"MULTI" and alone)
 
     def noise(self, request):
         # A DISCARD that fails would leave the transaction open, which this generator does not see.
@@ -128,14 +139,15 @@ class ProxyGenerator(Generator):
         if not self.spread:
             return all(key.startswith(self.prefix) for key in keys)
         slots = {self._slot(key) for key in keys}
-        if name == b"WATCH" or self._multi:
+        if name == b"WATCH" or self._open or self._multi:
             return self._fits_transaction(name, slots)
-        self._transaction_slot = None
         return len(slots) <= 1 or name in ACROSS_SLOTS
 
     def _fits_transaction(self, name, slots):
         """Keys that a transaction watches and uses lie in one slot."""
-        if name == b"MULTI" or not slots:
+        if name in (b"SPUBLISH", b"SSUBSCRIBE"):
+            return False  # the slots of channels are not those of keys
+        if not slots:
             return True
         if self._transaction_slot is None and len(slots) == 1:
             self._transaction_slot = slots
