@@ -110,8 +110,11 @@ void ExecOperation::OnShardAway(execution::ShardRequest&) {
 void ExecOperation::BeginWatched(const execution::Request& request) {
   const topology::SlotMap* map = executor().access().map();
   const topology::Shard* shard = map == nullptr ? nullptr : map->ShardOf(watch_->slot());
-  if (watch_->lost() || !watch_->connected() || shard == nullptr ||
-      shard->primary.endpoint != watch_->node()) {
+  // A redirect has led to the node before the map knew of it; only a newer map may contradict.
+  const bool moved = map == nullptr || (map->version() != watch_->map_version() &&
+                                        (shard == nullptr ||
+                                         shard->primary.endpoint != watch_->node()));
+  if (watch_->lost() || !watch_->connected() || moved) {
     DeliverNil();
     return;
   }

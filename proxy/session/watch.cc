@@ -13,7 +13,8 @@ Watch::~Watch() {
   Cancel();
 }
 
-void Watch::AddKeys(std::span<const std::string> keys) {
+void Watch::AddKeys(std::span<const std::string> keys, uint64_t map_version) {
+  map_version_ = map_version;
   keys_.insert(keys_.end(), keys.begin(), keys.end());
 }
 

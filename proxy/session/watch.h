@@ -9,6 +9,7 @@
 // on one shard, but would not after the next resharding.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,7 +40,9 @@ class Watch final : private backend::LeaseOwner, private backend::Call {
   Slot slot() const { return slot_; }
   // What is watched; in the database of the time, which does not matter here.
   std::span<const std::string> keys() const { return keys_; }
-  void AddKeys(std::span<const std::string> keys);
+  // The node has just said that it serves them, whatever a map of version `map_version` says.
+  void AddKeys(std::span<const std::string> keys, uint64_t map_version);
+  uint64_t map_version() const { return map_version_; }
   // Whether EXEC must fail.
   bool lost() const { return lost_; }
   void Lose();
@@ -68,6 +71,7 @@ class Watch final : private backend::LeaseOwner, private backend::Call {
   bool lost_ = false;
   resp::Version version_ = resp::Version::kResp2;
   net::Endpoint node_;
+  uint64_t map_version_ = 0;
   std::vector<std::string> keys_;
   std::unique_ptr<backend::Lease> lease_;
   User* user_ = nullptr;  // nullptr while something is under way: it is parting

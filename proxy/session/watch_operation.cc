@@ -58,7 +58,8 @@ void WatchOperation::Ask(const net::Endpoint& node) {
 
 void WatchOperation::OnWatchReply(std::string_view reply, char type) {
   if (type == '+') {
-    watch_->AddKeys(keys_);
+    const topology::SlotMap* map = executor().access().map();
+    watch_->AddKeys(keys_, map == nullptr ? 0 : map->version());
     Deliver(reply, Outcome::kOk);
     return;
   }
