@@ -45,6 +45,7 @@ std::string AbortText(std::string_view error) {
 ExecOperation::ExecOperation(Session& session, std::unique_ptr<Transaction> transaction)
     : session_(session),
       transaction_(std::move(transaction)),
+      alone_(transaction_->delays_others()),
       watch_(transaction_->TakeWatch()) {
   if (watch_ != nullptr || transaction_->asks_shard()) {
     block_ = transaction_->TakeBlock(watch_ == nullptr ? std::string() : Guard(*watch_), &requests_);
@@ -176,16 +177,20 @@ void ExecOperation::OnWatchFailure(backend::Failure failure, std::string_view de
   }
 }
 
+void ExecOperation::EndMulti() {
+  if (alone_) session_.client().multi = -1;
+}
+
 void ExecOperation::DeliverNil() {
   watch_.reset();
-  session_.client().multi = -1;
+  EndMulti();
   OutputBuffer out;
   resp::ReplyWriter(out, version()).NullArray();
   Deliver(std::move(out), Outcome::kOk);
 }
 
 void ExecOperation::DeliverAbort(std::string_view error) {
-  session_.client().multi = -1;
+  EndMulti();
   DeliverError(error.starts_with("EXECABORT ") ? std::string(error) : AbortText(error),
                Outcome::kError);
 }
@@ -214,7 +219,7 @@ void ExecOperation::Continue() {
   }
   composing_ = false;
   if (deferred_ != nullptr) return;
-  session_.client().multi = -1;
+  EndMulti();
   Deliver(std::move(out_), Outcome::kOk);
 }
 
@@ -280,7 +285,7 @@ void ExecOperation::OnHeldUp(execution::Operation&) {
 // ---------------------------------------------------------------------------------
 
 void ExecOperation::Abandon() {
-  session_.client().multi = -1;
+  EndMulti();
   request_.Abandon();
   watch_.reset();
   if (deferred_ == nullptr) return;

@@ -52,6 +52,8 @@ class ExecOperation final : public execution::Operation,
   void OnReply(execution::Operation& operation, OutputBuffer&& reply) override;
   void OnHeldUp(execution::Operation& operation) override;
 
+  // The client queues no more, unless it has begun to queue anew.
+  void EndMulti();
   void DeliverNil();
   // An error of the shard, of one of the requests of the block.
   void DeliverAbort(std::string_view error);
@@ -65,6 +67,7 @@ class ExecOperation final : public execution::Operation,
 
   Session& session_;
   std::unique_ptr<Transaction> transaction_;
+  const bool alone_;  // Transaction::delays_others
   int requests_ = 0;
   std::string block_;
   execution::ShardRequest request_;

@@ -84,8 +84,7 @@ void Exec(LocalCall& call) {
     session.EndTransaction();
     return call.Error(error);
   }
-  // What comes next may go another way, or mean something else afterwards.
-  const bool alone = watch != nullptr || transaction->has_own_parts();
+  const bool alone = transaction->delays_others();
   if (!alone) session.client().multi = -1;
   call.deferred = true;
   session.RunExec(call.command);

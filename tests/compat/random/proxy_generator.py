@@ -46,6 +46,10 @@ class KeyPositions:
             found |= self._by_spec(request, begin, begin_at, find, how)
         if name == b"SORT":
             found |= {at + 1 for at, word in enumerate(request) if word.upper() == b"STORE" and 2 <= at < len(request) - 1}
+        if name in (b"GEORADIUS", b"GEORADIUSBYMEMBER"):
+            # A node looks for them where the unit should be, too.
+            first = 5 if name == b"GEORADIUS" else 4
+            found |= {at + 1 for at, word in enumerate(request) if word.upper() in (b"STORE", b"STOREDIST") and first <= at < len(request) - 1}
         return sorted(found)
 
     @staticmethod

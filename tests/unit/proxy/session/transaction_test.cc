@@ -193,6 +193,55 @@ TEST_F(TransactionTest, AShardThatRefusesToQueueAborts) {
          "'maxmemory'.\r\n");
 }
 
+TEST_F(TransactionTest, OneThatAbortsDoesNotEndTheNext) {
+  MakeTransacting();
+  const std::string error = "OOM command not allowed when used memory > 'maxmemory'.";
+  states_[0].refuse = "-" + error + "\r\n";
+  TestClient& client = Connect();
+  const std::string once =
+      Request({"MULTI"}) + Request({"EVAL", "return 1", "1", "b"}) + Request({"EXEC"});
+  const std::string reply = std::string(kOk) + kQueued +
+                            "-EXECABORT Transaction discarded because of: " + error + "\r\n";
+  client.Send(once + once);
+  EXPECT_EQ(client.Receive(reply + reply), reply + reply);
+}
+
+TEST_F(TransactionTest, ScriptsAreRemembered) {
+  MakeTransacting();
+  TestClient& client = Connect();
+  const std::string script = "return ARGV[1]";
+  const std::string sha1 = scripting::Sha1Digits(script);
+  // In one pipeline: the next transaction begins before the first has been answered.
+  client.Send(Request({"MULTI"}) + Request({"EVAL", script, "1", "b", "x"}) + Request({"EXEC"}) +
+              Request({"MULTI"}) + Request({"EVALSHA", sha1, "1", "c", "y"}) +
+              Request({"EVALSHA", sha1, "1", "c", "z"}) + Request({"EXEC"}));
+  const std::string first = std::string(kOk) + kQueued + "*1\r\n" + Bulk("x");
+  const std::string wanted = first + kOk + kQueued + kQueued + "*2\r\n" + Bulk("y") + Bulk("z");
+  EXPECT_EQ(client.Receive(wanted), wanted);
+  const std::vector<std::string> load = {"SCRIPT LOAD " + script};
+  EXPECT_EQ(cluster_->node(2).log(), load);
+
+  // A shard that may have been restarted is sent the text once a transaction.
+  Expect(client, {"MULTI"}, kOk);
+  for (int i = 0; i < 2; ++i) Expect(client, {"EVALSHA", sha1, "1", "a", "y"}, kQueued);
+  Expect(client, {"EXEC"}, "*2\r\n" + Bulk("y") + Bulk("y"));
+  const std::vector<std::string> log = {load[0], "MULTI", "EVAL " + script + " 1 a y",
+                                        "EVALSHA " + sha1 + " 1 a y", "EXEC"};
+  EXPECT_EQ(cluster_->node(2).log(), log);
+}
+
+TEST_F(TransactionTest, ScriptsOfOneThatWasNotExecutedAreForgotten) {
+  MakeTransacting();
+  TestClient& client = Connect();
+  Expect(client, {"WATCH", "b"}, kOk);
+  Expect(client, {"MULTI"}, kOk);
+  Expect(client, {"EVAL", "return 1", "1", "b"}, kQueued);
+  states_[0].exec = "*-1\r\n";
+  Expect(client, {"EXEC"}, "*-1\r\n");
+  EXPECT_TRUE(cluster_->node(1).log().empty());
+  EXPECT_EQ(cluster_->scripts.count(), 0u);
+}
+
 TEST_F(TransactionTest, FollowsASlotThatHasMoved) {
   MakeTransacting();
   states_[0].refuse = "-MOVED 3300 127.0.0.1:" + std::to_string(cluster_->node(1).port()) + "\r\n";
