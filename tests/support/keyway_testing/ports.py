@@ -9,7 +9,9 @@ import socket
 _FIRST, _LAST = 11000, 20000
 _BUS = 10000
 _random = random.Random(os.urandom(16))
-_given = set()
+# Of the ports given by this process, each with a socket in the abstract namespace that keeps other tests, which run at the same time,
+# from giving it too before a server listens on it.
+_given = {}
 
 
 def _is_free(port):
@@ -23,12 +25,26 @@ def _is_free(port):
     return True
 
 
+def _claim(port):
+    """A socket that no other process can make as long as this one has it; None when another has it."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0keyway-test-port-{port}")
+    except OSError:
+        claim.close()
+        return None
+    return claim
+
+
 def free_port():
-    """A port that is free now, whose cluster bus port (+10000) is free too, and that was not given before."""
+    """A port that is free now, whose cluster bus port (+10000) is free too, and that was not given before, neither here nor to another
+    test that runs."""
     for _ in range(1000):
         port = _random.randrange(_FIRST, _LAST)
-        if port not in _given and _is_free(port) and _is_free(port + _BUS):
-            _given.add(port)
+        if port in _given or (claim := _claim(port)) is None:
+            continue
+        _given[port] = claim
+        if _is_free(port) and _is_free(port + _BUS):
             return port
     raise RuntimeError("found no free port")
 
