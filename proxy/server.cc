@@ -11,20 +11,6 @@
 #include "proxy/routing/router.h"
 
 namespace keyway::proxy {
-namespace {
-
-// SO_REUSEPORT would let a second proxy share the port of the first without a word. So one plain
-// bind first, which the system refuses while anybody listens there. Port 0 becomes the one picked.
-Status Probe(net::EventLoop& loop, const net::Listener::Options& options, net::Endpoint* endpoint) {
-  net::Listener::Options plain = options;
-  plain.reuse_port = false;
-  auto probe = net::Listener::Listen(loop, *endpoint, plain, [](std::unique_ptr<net::Stream>) {});
-  if (!probe.ok()) return probe.error();
-  endpoint->port = (*probe)->local().port;
-  return {};
-}
-
-}  // namespace
 
 Server::Server(const ServerOptions& options)
     : options_(options),
@@ -51,13 +37,12 @@ Status Server::Listen() {
     return status;
   }
   WorkerOptions worker_options = options_.worker;
+  // SO_REUSEPORT would let a second proxy share the port of the first without a word.
   for (net::Endpoint& endpoint : worker_options.listen) {
-    if (Status status = Probe(control_, worker_options.listener, &endpoint); !status.ok()) {
-      return status;
-    }
+    Expected<net::Endpoint> free = net::Listener::FindFree(endpoint);
+    if (!free.ok()) return free.error();
+    endpoint.port = free->port;
   }
-  // A closed listener gives its port back when its close callback has run.
-  control_.RunOnce();
   worker_options.listener.reuse_port = true;
   identity_.port = worker_options.listen[0].port;
 

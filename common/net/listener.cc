@@ -48,12 +48,13 @@ Expected<sockaddr_storage> Resolve(const Endpoint& endpoint) {
 // Closes the socket of a listener that does not come to be.
 class SocketGuard {
  public:
-  explicit SocketGuard(int fd) : fd_(fd) {}
+  explicit SocketGuard(int fd = -1) : fd_(fd) {}
   ~SocketGuard() {
     if (fd_ >= 0) close(fd_);
   }
   SocketGuard(const SocketGuard&) = delete;
   SocketGuard& operator=(const SocketGuard&) = delete;
+  void Set(int fd) { fd_ = fd; }
   int fd() const { return fd_; }
   int Take() { return std::exchange(fd_, -1); }
 
@@ -64,6 +65,27 @@ class SocketGuard {
 bool SetFlag(int fd, int level, int name) {
   const int on = 1;
   return setsockopt(fd, level, name, &on, sizeof(on)) == 0;
+}
+
+// Binds a new socket, which `bound` has then, to `endpoint`. Returns the address with the port picked.
+Expected<Endpoint> Bind(const Endpoint& endpoint, bool reuse_port, SocketGuard* bound) {
+  const std::string where = ToString(endpoint);
+  Expected<sockaddr_storage> address = Resolve(endpoint);
+  if (!address) return address.error();
+  bound->Set(socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int fd = bound->fd();
+  const bool ipv6 = address->ss_family == AF_INET6;
+  sockaddr_storage local{};
+  socklen_t length = sizeof(local);
+  if (fd < 0 || (ipv6 && !SetFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY)) ||
+      !SetFlag(fd, SOL_SOCKET, SO_REUSEADDR) ||
+      (reuse_port && !SetFlag(fd, SOL_SOCKET, SO_REUSEPORT)) ||
+      bind(fd, reinterpret_cast<const sockaddr*>(&*address),
+           ipv6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in)) != 0 ||
+      getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) {
+    return BindError(where, errno);
+  }
+  return FromSockaddr(reinterpret_cast<const sockaddr*>(&local));
 }
 
 }  // namespace
@@ -162,30 +184,20 @@ Expected<std::unique_ptr<Listener>> Listener::Listen(EventLoop& loop, const Endp
                                                      const Options& options,
                                                      AcceptCallback on_accept) {
   const std::string where = ToString(endpoint);
-  Expected<sockaddr_storage> address = Resolve(endpoint);
-  if (!address) return address.error();
-  SocketGuard socket_guard(
-      socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const int fd = socket_guard.fd();
-  const bool ipv6 = address->ss_family == AF_INET6;
-  if (fd < 0 || (ipv6 && !SetFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY)) ||
-      !SetFlag(fd, SOL_SOCKET, SO_REUSEADDR) ||
-      (options.reuse_port && !SetFlag(fd, SOL_SOCKET, SO_REUSEPORT)) ||
-      bind(fd, reinterpret_cast<const sockaddr*>(&*address),
-           ipv6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in)) != 0 ||
-      listen(fd, options.backlog) != 0) {
-    return BindError(where, errno);
-  }
-  sockaddr_storage bound{};
-  socklen_t length = sizeof(bound);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
-    return BindError(where, errno);
-  }
+  SocketGuard socket_guard;
+  Expected<Endpoint> bound = Bind(endpoint, options.reuse_port, &socket_guard);
+  if (!bound) return bound.error();
+  if (listen(socket_guard.fd(), options.backlog) != 0) return BindError(where, errno);
   auto state = std::make_unique<State>(loop, options, std::move(on_accept));
-  state->local = FromSockaddr(reinterpret_cast<const sockaddr*>(&bound));
+  state->local = std::move(bound).value();
   if (const int error = state->Open(socket_guard.Take()); error != 0)
     return BindError(where, error);
   return std::unique_ptr<Listener>(new Listener(state.release()));
+}
+
+Expected<Endpoint> Listener::FindFree(const Endpoint& endpoint) {
+  SocketGuard socket_guard;
+  return Bind(endpoint, false, &socket_guard);
 }
 
 Expected<std::unique_ptr<Listener>> Listener::ListenUnix(EventLoop& loop, const std::string& path,

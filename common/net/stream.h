@@ -149,6 +149,9 @@ class Listener {
   static Expected<std::unique_ptr<Listener>> Listen(EventLoop& loop, const Endpoint& endpoint,
                                                     const Options& options,
                                                     AcceptCallback on_accept);
+  // Whether one could listen there alone: the address with the port picked, or Listen's error. Nobody can
+  // connect meanwhile, and the port is not kept.
+  static Expected<Endpoint> FindFree(const Endpoint& endpoint);
   // A file that lies at `path` is replaced, as Redis does; the destructor removes it.
   static Expected<std::unique_ptr<Listener>> ListenUnix(EventLoop& loop, const std::string& path,
                                                         const Options& options,

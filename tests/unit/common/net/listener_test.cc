@@ -45,6 +45,21 @@ TEST_F(ListenerTest, ThePortIsFreeAgainAtOnce) {
   }
 }
 
+TEST_F(ListenerTest, FindsAPortOnWhichNobodyListens) {
+  const Expected<Endpoint> free = Listener::FindFree({"127.0.0.1", 0});
+  ASSERT_TRUE(free.ok()) << free.error().message;
+  ASSERT_NE(0, free->port);
+  EXPECT_TRUE(Listener::FindFree(*free).ok());
+  // Also one that would share it.
+  Listener::Options options;
+  options.reuse_port = true;
+  auto listener = Listener::Listen(loop_, *free, options, kIgnore);
+  ASSERT_TRUE(listener.ok()) << listener.error().message;
+  const Expected<Endpoint> taken = Listener::FindFree(*free);
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(ToString(*free) + ": Address already in use", taken.error().message);
+}
+
 TEST_F(ListenerTest, ResolvesAName) {
   auto listener = Listener::Listen(loop_, {"localhost", 0}, {}, kIgnore);
   ASSERT_TRUE(listener.ok()) << listener.error().message;
