@@ -20,7 +20,8 @@ WaitOperation::Part::~Part() {
 
 void WaitOperation::Part::OnReply(std::string_view reply, char type) {
   // The reply of PING comes first.
-  if (!pending()) wait->OnPart(*this, reply, type);
+  if (pending()) return wait->OnBegun(*this);
+  wait->OnPart(*this, reply, type);
 }
 
 void WaitOperation::Part::OnFailure(backend::Failure, std::string_view detail) {
@@ -60,9 +61,16 @@ void WaitOperation::Begin(const Request& request) {
   outstanding_ = parts_.size();
 }
 
+void WaitOperation::OnBegun(Part& part) {
+  part.begun = true;
+  ++begun_;
+  if (unblocked_) UnblockPart(part);
+}
+
 void WaitOperation::OnPart(Part& part, std::string_view reply, char type) {
   part.ended = true;
-  backend::Lease::Return(std::move(part.lease));
+  part.unblocker.Release(std::move(part.lease));
+  part.unblocker.Finish(true);
   if (type != ':') return EndWithError(reply, Outcome::kError);
   int64_t replicas = 0;
   std::from_chars(reply.data() + 1, reply.data() + reply.size(), replicas);
@@ -73,11 +81,18 @@ void WaitOperation::OnPart(Part& part, std::string_view reply, char type) {
 }
 
 void WaitOperation::Unblock(bool error, std::function<void(bool)> answer) {
-  for (const std::unique_ptr<Part>& part : parts_) {
-    if (part->ended || part->unblocker.started() || part->lease->client_id() == 0) continue;
-    part->unblocker.Start(executor().access().pool(), *part->lease, error, [](bool) {});
-  }
+  if (std::exchange(unblocked_, true)) return answer(false);
   answer(true);
+  if (error) return EndWithError(ErrorReply(kUnblockedText), Outcome::kError);
+  // How many there are by now the primaries say. One that does not has no more time than for any request.
+  timer_->Start(static_cast<uint64_t>(executor().access().options().deadline_ms));
+  for (const std::unique_ptr<Part>& part : parts_) UnblockPart(*part);
+}
+
+void WaitOperation::UnblockPart(Part& part) {
+  // Before it waits there, nobody would be unblocked.
+  if (!part.begun || part.ended) return;
+  part.unblocker.Start(executor().access().pool(), *part.lease, false, [](bool) {});
 }
 
 void WaitOperation::End() {

@@ -31,6 +31,7 @@ class WaitOperation final : public Operation {
     WaitOperation* wait = nullptr;
     std::unique_ptr<backend::Lease> lease;
     LeaseUnblocker unblocker;
+    bool begun = false;
     bool ended = false;
 
     ~Part() override;
@@ -44,12 +45,16 @@ class WaitOperation final : public Operation {
   void Recycle() override { delete this; }
   bool is_patient() const override { return true; }
 
+  void OnBegun(Part& part);
   void OnPart(Part& part, std::string_view reply, char type);
+  void UnblockPart(Part& part);
   void End();
   void EndWithError(std::string_view reply, Outcome outcome);
 
   std::vector<std::unique_ptr<Part>> parts_;
+  size_t begun_ = 0;
   size_t outstanding_ = 0;
+  bool unblocked_ = false;
   int64_t least_ = INT64_MAX;
   std::unique_ptr<net::Timer> timer_;
 };
