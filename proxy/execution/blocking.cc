@@ -56,6 +56,10 @@ void LeaseUnblocker::Finish(bool unblocked) {
   if (answer_ != nullptr) std::exchange(answer_, nullptr)(unblocked);
 }
 
+void LeaseUnblocker::Release(std::unique_ptr<backend::Lease> lease) {
+  if (!pending()) backend::Lease::Return(std::move(lease));
+}
+
 void LeaseUnblocker::OnReply(std::string_view reply, char) {
   // By ":1" the reply of what waited is on its way.
   const bool unblocked = reply == ":1\r\n";
@@ -112,7 +116,7 @@ void BlockingOperation::Send() {
   }
   if (lease_ == nullptr || lease_->lost() || lease_->node() != node_) {
     // It has answered, and nothing is left behind on it.
-    if (lease_ != nullptr) backend::Lease::Return(std::move(lease_));
+    if (lease_ != nullptr) unblocker_.Release(std::move(lease_));
     lease_ = access.pool().Borrow(node_, version(), this);
   }
   if (sent_before_ && ends_micros_ != 0) {
@@ -135,7 +139,7 @@ void BlockingOperation::OnReply(std::string_view reply, char type) {
   state_ = State::kIdle;
   if (type == '-') return OnError(reply);
   const bool nothing = type == '_' || reply == TimeoutReply(version());
-  backend::Lease::Return(std::move(lease_));
+  unblocker_.Release(std::move(lease_));
   End(nothing);
   Deliver(reply, Outcome::kOk);
 }
@@ -166,12 +170,26 @@ void BlockingOperation::OnError(std::string_view reply) {
     access.RequestRefresh();
     return Pause(std::string(reply), Outcome::kError);
   }
-  backend::Lease::Return(std::move(lease_));
+  unblocker_.Release(std::move(lease_));
   End(by_us);
   Deliver(reply, Outcome::kError);
 }
 
+bool BlockingOperation::EndIfUnblocked() {
+  // Whoever unblocks it does not find it there any more.
+  if (!unblocker_.started()) return false;
+  const bool error = unblock_with_error_;
+  End(true);
+  if (error) {
+    DeliverError(kUnblockedText, Outcome::kError);
+  } else {
+    Deliver(TimeoutReply(version()), Outcome::kOk);
+  }
+  return true;
+}
+
 void BlockingOperation::Follow(net::Endpoint node, bool asking) {
+  if (EndIfUnblocked()) return;
   // It has waited there, so this is a new journey.
   if (executor().now_micros() - sent_micros_ >= kSettledMicros) redirects_ = 0;
   const int allowed = executor().access().options().max_redirects;
@@ -217,13 +235,7 @@ void BlockingOperation::Pause(std::string cause, Outcome outcome) {
   const AccessOptions& options = executor().access().options();
   const bool first = away_since_micros_ == 0;
   if (first) away_since_micros_ = now;
-  if (unblocker_.started()) {
-    // Whoever unblocks it does not find it there any more.
-    const bool error = unblock_with_error_;
-    End(true);
-    if (error) return DeliverError(kUnblockedText, Outcome::kError);
-    return Deliver(TimeoutReply(version()), Outcome::kOk);
-  }
+  if (EndIfUnblocked()) return;
   if (now - away_since_micros_ >= int64_t{options.deadline_ms} * kMicrosPerMilli) {
     return EndWith(cause, outcome);
   }

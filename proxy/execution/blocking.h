@@ -40,6 +40,9 @@ class LeaseUnblocker final : private backend::Call {
   void Start(backend::Pool& pool, const backend::Lease& lease, bool error, Answer answer);
   // Whether the end of the wait may come of it.
   bool started() const { return started_; }
+  // The connection has answered and is needed no more. While the node is still asked to unblock it, it is
+  // closed: it would unblock the next owner.
+  void Release(std::unique_ptr<backend::Lease> lease);
   // The wait has ended; `unblocked` if it may be by this.
   void Finish(bool unblocked);
 
@@ -86,6 +89,8 @@ class BlockingOperation final : public Operation,
   void Send();
   void OnError(std::string_view reply);
   void Follow(net::Endpoint node, bool asking);
+  // It waits at no shard just now: whether somebody wants it to wait no more, and so it has ended.
+  bool EndIfUnblocked();
   // `cause`: an error reply, for when it has waited long enough.
   void Pause(std::string cause, Outcome outcome);
   void OnTimer();

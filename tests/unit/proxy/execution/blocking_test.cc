@@ -249,6 +249,33 @@ TEST_F(BlockingTest, UnblockedWhileItsShardIsAway) {
   EXPECT_EQ(replies_[1], kNothing);
 }
 
+TEST_F(BlockingTest, LeaseThatMayYetBeUnblockedIsForNobodyElse) {
+  Start({"BLPOP", "b", "0"});
+  ASSERT_TRUE(Until([&] { return node(0).log().size() == 1; }));
+  bool unblocked = true;
+  last().Unblock(false, [&](bool yes) { unblocked = yes; });
+  ASSERT_TRUE(Until([&] { return node(0).log().size() == 2; }));
+  // It is served just then.
+  node(0).Say("*2\r\n$1\r\nb\r\n$1\r\nx\r\n");
+  EXPECT_EQ(reply(0), "*2\r\n$1\r\nb\r\n$1\r\nx\r\n");
+  EXPECT_FALSE(unblocked);
+  EXPECT_EQ(leases(), 0u);
+  EXPECT_EQ(cluster_.pool.stats().spare_leases, 0u);
+}
+
+TEST_F(BlockingTest, UnblockedWhileItsSlotMoves) {
+  const std::string moved = "-MOVED 3300 127.0.0.1:" + std::to_string(node(1).port()) + "\r\n";
+  Start({"BLPOP", "b", "0"});
+  ASSERT_TRUE(Until([&] { return node(0).log().size() == 1; }));
+  bool unblocked = false;
+  last().Unblock(false, [&](bool yes) { unblocked = yes; });
+  ASSERT_TRUE(Until([&] { return node(0).log().size() == 2; }));
+  node(0).Say(moved);
+  EXPECT_EQ(reply(0), kNothing);
+  EXPECT_TRUE(unblocked);
+  EXPECT_TRUE(node(1).log().empty());
+}
+
 // For keys of several shards
 // ------------------------------------------------------------------
 
@@ -463,6 +490,41 @@ TEST_F(BlockingTest, WaitTellsTheLeast) {
   node(1).Drop();
   EXPECT_TRUE(reply(number).starts_with("-ERR keyway-proxy: the connection to "));
   EXPECT_EQ(leases(), 0u);
+}
+
+TEST_F(BlockingTest, WaitIsUnblockedAtEachShardOnceItWaitsThere) {
+  for (int i = 0; i < 3; ++i) {
+    node(i).set_answer([](const Words& words) { return words[0] == "PING" ? "+PONG\r\n" : ""; });
+  }
+  const size_t number = Start({"WAIT", "1", "0"}, new WaitOperation);
+  // There is no connection to any of them yet.
+  int answers = 0;
+  last().Unblock(false, [&](bool yes) { answers += yes ? 1 : 0; });
+  last().Unblock(false, [&](bool yes) { answers += yes ? 1 : 0; });
+  EXPECT_EQ(answers, 1);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Until([&] { return node(i).log().size() == 3; }));
+    EXPECT_EQ(node(i).log()[2], "CLIENT UNBLOCK 42 TIMEOUT");
+    EXPECT_TRUE(replies_[number].empty());
+    node(i).Say(":" + std::to_string(i) + "\r\n");
+  }
+  EXPECT_EQ(reply(number), ":0\r\n");
+  EXPECT_EQ(leases(), 0u);
+}
+
+TEST_F(BlockingTest, WaitIsUnblockedWithAnErrorAtOnce) {
+  Start({"WAIT", "1", "0"}, new WaitOperation);
+  last().Unblock(true, [](bool) {});
+  EXPECT_EQ(replies_[0], "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+  EXPECT_EQ(leases(), 0u);
+}
+
+TEST_F(ImpatientTest, WaitThatAShardDoesNotEndWhenUnblockedIsAnError) {
+  Start({"WAIT", "1", "0"}, new WaitOperation);
+  RunFor(cluster_.loop, 150);
+  EXPECT_TRUE(replies_[0].empty());
+  last().Unblock(false, [](bool) {});
+  EXPECT_TRUE(reply(0).starts_with("-ERR keyway-proxy: no reply within 60 ms"));
 }
 
 // Time-outs
