@@ -72,6 +72,7 @@ class BlockingOperation final : public Operation,
 
   void Unblock(bool error, std::function<void(bool unblocked)> answer) override;
   bool blocks_client() const override { return true; }
+  bool waits() const override { return lease_ == nullptr || lease_->client_id() != 0; }
 
  private:
   enum class State : uint8_t { kIdle, kSent, kPausing };

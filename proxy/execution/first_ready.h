@@ -95,6 +95,7 @@ class FirstReadyOperation final : public Operation,
 
   void Unblock(bool error, std::function<void(bool unblocked)> answer) override;
   bool blocks_client() const override { return true; }
+  bool waits() const override { return !first_round_; }
 
  private:
   enum class State : uint8_t { kIdle, kLooking, kTaking, kWaiting, kRejected };

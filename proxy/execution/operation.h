@@ -73,6 +73,9 @@ class Operation : private ListLink<DeadlineTag> {
   // Whether the client is not to be served any further before the reply is there, as Redis blocks it.
   // Known once it has begun.
   virtual bool blocks_client() const { return false; }
+  // Of one that blocks its client: whether the wait has begun, as far as the proxy can tell. Who sees
+  // that may rely on its place among those who wait.
+  virtual bool waits() const { return true; }
 
   // For the sink: its place in the queue of replies, and the reply while it waits there.
   Operation* next_in_queue = nullptr;

@@ -24,6 +24,7 @@ class WaitOperation final : public Operation {
  public:
   void Unblock(bool error, std::function<void(bool unblocked)> answer) override;
   bool blocks_client() const override { return true; }
+  bool waits() const override { return begun_ == parts_.size(); }
 
  private:
   // One primary.

@@ -500,7 +500,7 @@ std::string Session::Describe() const {
   std::string flags;
   if (subscriptions_ != nullptr) flags += 'P';
   if (client_.multi >= 0) flags += 'x';
-  if (blocked_ != nullptr || held_by_pause_) flags += 'b';
+  if ((blocked_ != nullptr && blocked_->waits()) || held_by_pause_) flags += 'b';
   if (client_.no_evict) flags += 'e';
   line += " flags=" + (flags.empty() ? "N" : flags) + number("db", client_.database);
   const auto subscribed = [this](pubsub::Kind kind) {

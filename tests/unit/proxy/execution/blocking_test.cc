@@ -251,7 +251,9 @@ TEST_F(BlockingTest, UnblockedWhileItsShardIsAway) {
 
 TEST_F(BlockingTest, LeaseThatMayYetBeUnblockedIsForNobodyElse) {
   Start({"BLPOP", "b", "0"});
+  EXPECT_FALSE(last().waits());
   ASSERT_TRUE(Until([&] { return node(0).log().size() == 1; }));
+  EXPECT_TRUE(last().waits());
   bool unblocked = true;
   last().Unblock(false, [&](bool yes) { unblocked = yes; });
   ASSERT_TRUE(Until([&] { return node(0).log().size() == 2; }));
@@ -445,6 +447,9 @@ TEST_F(FirstReadyTest, LostWhileItTakesIsUncertain) {
 TEST_F(FirstReadyTest, TimesOutAndIsUnblocked) {
   EXPECT_EQ(reply(Start({"BLPOP", "b", "c", "0.02"})), kNothing);
   const size_t error = Start({"BLPOP", "b", "c", "0"});
+  EXPECT_FALSE(last().waits());
+  ASSERT_TRUE(Until([&] { return last().waits(); }));
+  EXPECT_GE(Count(1, "TYPE"), 2u);
   bool unblocked = false;
   last().Unblock(true, [&](bool yes) { unblocked = yes; });
   EXPECT_TRUE(unblocked);
@@ -497,6 +502,7 @@ TEST_F(BlockingTest, WaitIsUnblockedAtEachShardOnceItWaitsThere) {
     node(i).set_answer([](const Words& words) { return words[0] == "PING" ? "+PONG\r\n" : ""; });
   }
   const size_t number = Start({"WAIT", "1", "0"}, new WaitOperation);
+  EXPECT_FALSE(last().waits());
   // There is no connection to any of them yet.
   int answers = 0;
   last().Unblock(false, [&](bool yes) { answers += yes ? 1 : 0; });
