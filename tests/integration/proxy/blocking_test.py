@@ -150,15 +150,12 @@ def several_slots(session):
     session.call("RPUSH", C, "x")
     session.read()
     session.call("DEL", A, B, C)
-    # First come, first served.
+    # Everything comes once. These are clients of different threads, maybe, between which there is no order.
     session.block("BLPOP", A, B, 0, by="first")
     session.block("BLPOP", C, B, 0, by="second")
     session.block("BLPOP", B, A, 0, by="third")
-    session.call("RPUSH", B, 1)
-    session.read(by="first")
-    session.call("RPUSH", B, 2, 3, 4)
-    # These two are clients of different threads, maybe.
-    session.replies.append(sorted([session.client("second").read(), session.client("third").read()]))
+    session.call("RPUSH", B, 1, 2, 3, 4)
+    session.replies.append(sorted(session.client(by).read() for by in ("first", "second", "third")))
     session.call("LRANGE", B, 0, -1)
     session.call("DEL", B)
     # Neither what a transaction takes away again, nor FLUSHALL, is something.
@@ -174,6 +171,26 @@ def several_slots(session):
     # On another connection than what was asked before: it comes after it.
     session.replies.append(session.client("pipe").pipeline([["RPUSH", B, 5], ["BLPOP", A, B, 0], ["LLEN", B], ["RPUSH", A, 6],
                                                             ["BRPOP", B, A, 0], ["EXISTS", A]]))
+
+
+def first_come_first_served(session):
+    session.block("BLPOP", A, B, 0, by="first")
+    session.block("BLPOP", C, B, 0, by="second")
+    session.block("BLPOP", B, A, 0, by="third")
+    session.block("BRPOP", C, A, 0, by="fourth")
+    session.call("RPUSH", B, 1)
+    session.read(by="first")
+    session.block("BLPOP", A, B, 0, by="first")
+    session.call("RPUSH", B, 2, 3, 4, 5)
+    session.read(by="second")
+    session.read(by="third")
+    session.read(by="first")
+    session.call("LRANGE", B, 0, -1)
+    session.block("BLPOP", C, A, 0, by="first")
+    session.call("RPUSH", A, 6, 7, 8)
+    session.read(by="fourth")
+    session.read(by="first")
+    session.call("LRANGE", A, 0, -1)
 
 
 def time_outs(session):
@@ -239,18 +256,20 @@ class BlockingTest(proxied_cluster.ProxiedClusterTest):
         super().setUpClass()
         cls.http = kt.free_port()
         cls.proxy = cls.start_once(cls.new_proxy(http_port=cls.http))
-        cls.wait_covered(cls.proxy)
+        cls.one_thread = cls.start_once(cls.new_proxy(threads=1))
+        for proxy in (cls.proxy, cls.one_thread):
+            cls.wait_covered(proxy)
         cls.alone = cls.start_once(kt.RedisServer())
 
     def setUp(self):
         super().setUp()
         self.alone.call("FLUSHALL")
 
-    def compare(self, scenario, *arguments):
+    def compare(self, scenario, *arguments, proxy=None):
         for protocol in (2, 3):
             with self.subTest(protocol=protocol):
                 self.setUp()
-                with Session(self.alone, protocol) as alone, Session(self.proxy, protocol) as proxied:
+                with Session(self.alone, protocol) as alone, Session(proxy or self.proxy, protocol) as proxied:
                     scenario(alone, *arguments)
                     scenario(proxied, *arguments)
                     self.assertEqual(len(alone.replies), len(proxied.replies))
@@ -272,6 +291,9 @@ class BlockingTest(proxied_cluster.ProxiedClusterTest):
     def test_several_slots(self):
         self.assertEqual(len({self.owner_of_key(key) for key in (A, B, C)}), 3)
         self.compare(several_slots)
+
+    def test_first_come_first_served(self):
+        self.compare(first_come_first_served, proxy=self.one_thread)
 
     def test_time_outs(self):
         self.compare(time_outs)
