@@ -402,5 +402,9 @@ class BlockingTest(proxied_cluster.ProxiedClusterTest):
         self.assert_no_leases()
 
 
+class BlockingAtKeywayShardsTest(BlockingTest):
+    node_class = kt.KeywayShard
+
+
 if __name__ == "__main__":
     kt.main()
