@@ -14,11 +14,13 @@ class Rig:
     node_class = None
 
     def setUp(self):
-        directives = {"cluster_enabled": "yes", "cluster_node_timeout": 1500, "cluster_replica_validity_factor": 0}
+        directives = {"cluster_enabled": "yes", "cluster_node_timeout": 1500, "cluster_replica_validity_factor": 0,
+                      "repl_diskless_sync_delay": 0}
         self.nodes = [self.start(self.node_class(**directives)) for _ in range(6)]
         kt.redis_cli_cluster("create", *(f"127.0.0.1:{node.port}" for node in self.nodes), "--cluster-replicas", 1, "--cluster-yes")
         kt.wait_until(lambda: kt.cluster_is_whole(self.nodes), timeout=30, what="the cluster to become whole")
-        kt.wait_until(lambda: all(node.info("replication").get("connected_slaves") == "1" for node in self.primaries()),
+        # Connected is a replica before it has its first copy, too; it acknowledges nothing then.
+        kt.wait_until(lambda: all("state=online" in node.info("replication").get("slave0", "") for node in self.primaries()),
                       timeout=30, what="the replicas to be online")
         self.http = kt.free_port()
         self.proxy = self.start(kt.KeywayProxy(startup_nodes=",".join(f"127.0.0.1:{node.port}" for node in self.nodes), threads=1,
