@@ -1,6 +1,7 @@
 """Commands that wait, through the proxy in front of three shards, against the same session on one redis-server: keys
 in one slot and in several, time-outs, CLIENT UNBLOCK, clients that vanish, and a failover while clients wait."""
 
+import random
 import re
 import threading
 import time
@@ -375,6 +376,35 @@ class BlockingTest(proxied_cluster.ProxiedClusterTest):
                 thread.join(20)
         self.assertEqual(errors, [])
         self.assertEqual(sorted(number for _, number in taken), list(range(count)))
+        self.assert_no_leases()
+
+    def test_nobody_is_forgotten(self):
+        """Keys come, go and change their types while clients begin to wait; once all keys have enough, everybody has something."""
+        seed = random.randrange(1 << 32)
+        choices = random.Random(seed)
+        names, proxies = [f"queue:{n}" for n in range(6)], [self.proxy, self.one_thread]
+        self.assertEqual(len({self.owner_of_key(name) for name in names}), 3)
+        with self.proxy.client() as one, self.one_thread.client() as other:
+            for number in range(150):
+                waiters = []
+                for _ in range(choices.randint(1, 12)):
+                    client, keys = choices.choice(proxies).client(timeout=20), choices.sample(names, choices.randint(2, 6))
+                    client.send(kt.encode("BLPOP", *keys, 0))
+                    waiters.append((client, keys))
+                    key = choices.choice(names)
+                    choices.choice((one, other)).pipeline(choices.choice([
+                        [], [], [["SET", key, "v"], ["DEL", key]], [["ZADD", key, 1, "m"], ["DEL", key]], [["SET", key, "v", "PX", 1]],
+                        [["FLUSHALL"]], [["RPUSH", key, "x"]], [["RPUSH", key, "x"], ["DEL", key]],
+                        [["RPUSH", f"{{{key}}}", "x"], ["RENAME", f"{{{key}}}", key]]]))
+                for key in choices.sample(names, len(names)):
+                    choices.choice((one, other)).pipeline([["DEL", key], ["RPUSH", key, *range(len(waiters))]])
+                for client, keys in waiters:
+                    try:
+                        client.read()
+                    except TimeoutError:
+                        self.fail(f"seed {seed}, round {number}: still waiting for {keys}")
+                    client.close()
+                one.call("FLUSHALL")
         self.assert_no_leases()
 
     def test_one_waiter_gets_each_queue_in_its_order(self):
