@@ -352,8 +352,8 @@ class Cases:
                 client.call("MULTI")
                 client.call("SET", "{w}k", "mine")
                 self.assertEqual(client.call("EXEC"), b"*-1\r\n", change)
-            # A key that ends by itself.
-            other.call("SET", "{w}k", "1", "PX", "30")
+            # A key that ends by itself, but not before it is watched.
+            other.call("SET", "{w}k", "1", "PX", "1000")
             client.call("WATCH", "{w}k")
             kt.wait_until(lambda: other.call("EXISTS", "{w}k") == b":0\r\n", what="the key to expire")
             client.call("MULTI")
