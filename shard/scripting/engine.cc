@@ -3,12 +3,12 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/script/shebang.h"
 #include "shard/config/shard_config.h"
 #include "shard/keyspace/keyspace.h"
 #include "shard/scripting/libraries.h"
 #include "shard/scripting/script_cache.h"
 #include "shard/scripting/script_calls.h"
-#include "shard/scripting/shebang.h"
 #include "shard/server/dispatcher.h"
 #include "shard/server/effects.h"
 #include "shard/server/long_call.h"
@@ -42,16 +42,6 @@ constexpr std::string_view kReadOnlyScript =
     "READONLY You can not run script with write flag on readonly replica.";
 constexpr std::string_view kOutOfMemory =
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
-
-// What a command that runs a script with declared flags counts as.
-uint32_t CommandFlagsOf(uint32_t command_flags, uint32_t script_flags) {
-  uint32_t flags = command_flags & ~(command::kStale | command::kDenyOom | command::kWrite |
-                                     command::kMayReplicate);
-  if ((script_flags & (kScriptAllowOom | kScriptNoWrites)) == 0) flags |= command::kDenyOom;
-  if ((script_flags & kScriptNoWrites) == 0) flags |= command::kWrite;
-  if ((script_flags & kScriptAllowStale) != 0) flags |= command::kStale;
-  return flags;
-}
 
 ScriptCalls::Rights RightsOf(const Program& program) {
   const uint32_t flags = program.flags;
@@ -100,7 +90,7 @@ uint32_t ScriptEngine::CommandFlags(const command::Command& command,
   const uint32_t flags = command.spec->flags;
   if (&command == state_->fcall || &command == state_->fcall_ro) {
     const Function* function = libraries_->Find(args[1]);
-    return function == nullptr ? flags : CommandFlagsOf(flags, function->flags);
+    return function == nullptr ? flags : script::CommandFlagsOf(flags, function->flags);
   }
   const bool by_sha1 = &command == state_->evalsha || &command == state_->evalsha_ro;
   const Script* script = by_sha1 ? cache_->FindBySha1(args[1]) : cache_->FindByText(args[1]);
@@ -108,10 +98,10 @@ uint32_t ScriptEngine::CommandFlags(const command::Command& command,
   if (script != nullptr) {
     script_flags = script->flags;
   } else if (!by_sha1) {
-    const auto declaration = ReadScriptDeclaration(args[1]);
+    const auto declaration = script::ReadScriptDeclaration(args[1]);
     if (declaration.ok()) script_flags = declaration->flags;
   }
-  return (script_flags & kScriptEvalCompat) != 0 ? flags : CommandFlagsOf(flags, script_flags);
+  return script::CommandFlagsOf(flags, script_flags);
 }
 
 std::string ScriptEngine::Refusal(const Program& program, bool obeyed) const {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "shard/scripting/shebang.h"
+#include "common/script/shebang.h"
 
 namespace keyway::shard::scripting {
 namespace {
@@ -31,14 +31,14 @@ bool IsName(std::string_view name) {
 }  // namespace
 
 Expected<LibraryMetadata> ReadLibraryMetadata(std::string_view code) {
-  Shebang shebang = ReadShebang(code);
+  script::Shebang shebang = script::ReadShebang(code);
   switch (shebang.status) {
-    case Shebang::Status::kNone:
+    case script::Shebang::Status::kNone:
       return Error{"ERR Missing library metadata"};
-    case Shebang::Status::kEndless:
-    case Shebang::Status::kMalformed:
+    case script::Shebang::Status::kEndless:
+    case script::Shebang::Status::kMalformed:
       return Error{"ERR Invalid library metadata"};
-    case Shebang::Status::kOk:
+    case script::Shebang::Status::kOk:
       break;
   }
   std::optional<std::string> name;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "shard/scripting/shebang.h"
+#include "common/script/shebang.h"
 
 namespace keyway::shard::scripting {
 namespace {
@@ -67,7 +67,7 @@ const Script* ScriptCache::FindByText(std::string_view text) const {
 
 Expected<const Script*> ScriptCache::Load(std::string_view text) {
   if (const Script* known = FindByText(text)) return known;
-  const auto declaration = ReadScriptDeclaration(text);
+  const auto declaration = script::ReadScriptDeclaration(text);
   if (!declaration.ok()) return declaration.error();
   const auto function = vm_->Compile(declaration->body);
   if (!function.ok()) return function.error();

@@ -3,24 +3,13 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "shard/scripting/lua/interpreter.h"
 
 namespace keyway::shard::scripting {
 namespace {
-
-struct FlagName {
-  std::string_view name;
-  ScriptFlag flag;
-};
-constexpr FlagName kFlags[] = {
-    {"no-writes", kScriptNoWrites},
-    {"allow-oom", kScriptAllowOom},
-    {"allow-stale", kScriptAllowStale},
-    {"no-cluster", kScriptNoCluster},
-    {"allow-cross-slot-keys", kScriptAllowCrossSlotKeys},
-};
 
 // What the arguments say. Text belongs to Lua and stays on its stack.
 struct Arguments {
@@ -40,10 +29,11 @@ std::string_view StringAt(lua_State* state, int index) {
 
 // In any case, unlike in the first line of a script, and up to the first zero byte.
 uint32_t FlagByName(const char* name) {
-  for (const FlagName& known : kFlags) {
-    if (strcasecmp(name, known.name.data()) == 0) return known.flag;
-  }
-  return 0;
+  std::string lower = name;
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return ScriptFlagByName(lower);
 }
 
 // The flags in the table at the top.
@@ -153,13 +143,6 @@ bool IsName(std::string_view name) {
 }
 
 }  // namespace
-
-uint32_t ScriptFlagByName(std::string_view name) {
-  for (const FlagName& known : kFlags) {
-    if (known.name == name) return known.flag;
-  }
-  return 0;
-}
 
 int RegisterFunction(lua_State* state) {
   Interpreter& interpreter = Interpreter::Of(state);

@@ -18,6 +18,7 @@
 
 #include "common/base/expected.h"
 #include "common/resp/reply_writer.h"
+#include "common/script/shebang.h"
 #include "shard/scripting/lua/script_host.h"
 
 struct lua_State;
@@ -27,17 +28,10 @@ namespace keyway::shard::scripting {
 // A function kept in a Vm until Release.
 using FunctionRef = int;
 
-// What the author of a script or a function has declared about it, with Redis's bits.
-enum ScriptFlag : uint32_t {
-  kScriptNoWrites = 1u << 0,
-  kScriptAllowOom = 1u << 1,
-  kScriptAllowStale = 1u << 2,
-  kScriptNoCluster = 1u << 3,
-  kScriptEvalCompat = 1u << 4,  // EVAL of a script without "#!": Redis 6 knew no flags
-  kScriptAllowCrossSlotKeys = 1u << 5,
-};
-// "no-writes" ...; 0: there is no such flag.
-uint32_t ScriptFlagByName(std::string_view name);
+// A script or function declares them.
+using enum script::ScriptFlag;
+using script::ScriptFlag;
+using script::ScriptFlagByName;
 
 // redis.register_function, as a library has called it.
 struct RegisteredFunction {

@@ -1,4 +1,4 @@
-#include "shard/scripting/shebang.h"
+#include "common/script/shebang.h"
 
 #include <gtest/gtest.h>
 
@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "shard/scripting/lua/vm.h"
+#include "common/command/table.h"
 
-namespace keyway::shard::scripting {
+namespace keyway::script {
 namespace {
 
 using namespace std::string_view_literals;
@@ -42,6 +42,15 @@ TEST(ShebangTest, FlagsOfScripts) {
             kScriptNoWrites | kScriptAllowOom | kScriptNoCluster);
 }
 
+TEST(ShebangTest, WhatFlagsMeanForTheCommand) {
+  constexpr uint32_t kRow = command::kNoscript | command::kStale | command::kMayReplicate;
+  EXPECT_EQ(CommandFlagsOf(kRow, kScriptEvalCompat), kRow);
+  EXPECT_EQ(CommandFlagsOf(kRow, 0), command::kNoscript | command::kDenyOom | command::kWrite);
+  EXPECT_EQ(CommandFlagsOf(kRow, kScriptAllowOom), command::kNoscript | command::kWrite);
+  EXPECT_EQ(CommandFlagsOf(kRow, kScriptNoWrites | kScriptAllowStale),
+            command::kNoscript | command::kStale);
+}
+
 TEST(ShebangTest, ErrorsOfScripts) {
   EXPECT_EQ(ErrorOf("#!lua"), "ERR Invalid script shebang");
   EXPECT_EQ(ErrorOf("#!lua \"\n"), "ERR Invalid engine in script shebang");
@@ -54,4 +63,4 @@ TEST(ShebangTest, ErrorsOfScripts) {
 }
 
 }  // namespace
-}  // namespace keyway::shard::scripting
+}  // namespace keyway::script

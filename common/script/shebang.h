@@ -1,5 +1,6 @@
 // The first line of a script or a library, "#!lua flags=no-writes" or "#!lua name=mylib", which
-// says what the rest is (https://redis.io/docs/manual/programmability/eval-intro, "Script flags").
+// says what the rest is (https://redis.io/docs/manual/programmability/eval-intro, "Script flags"),
+// and what its flags mean for the command that runs it.
 //
 //   shebang := "#!" engine (blank word)* "\n"      words quoted as in redis.conf
 #pragma once
@@ -11,7 +12,23 @@
 
 #include "common/base/expected.h"
 
-namespace keyway::shard::scripting {
+namespace keyway::script {
+
+// What the author of a script or a function has declared about it, with Redis's bits.
+enum ScriptFlag : uint32_t {
+  kScriptNoWrites = 1u << 0,
+  kScriptAllowOom = 1u << 1,
+  kScriptAllowStale = 1u << 2,
+  kScriptNoCluster = 1u << 3,
+  kScriptEvalCompat = 1u << 4,  // EVAL of a script without "#!": Redis 6 knew no flags
+  kScriptAllowCrossSlotKeys = 1u << 5,
+};
+// "no-writes" ...; 0: there is no such flag.
+uint32_t ScriptFlagByName(std::string_view name);
+
+// command::Flag: what a command with `command_flags` counts as that runs something with
+// `script_flags`. Without declared flags (kScriptEvalCompat) it is what its row says.
+uint32_t CommandFlagsOf(uint32_t command_flags, uint32_t script_flags);
 
 struct Shebang {
   enum class Status : uint8_t {
@@ -39,4 +56,4 @@ struct ScriptDeclaration {
 // Reads it. The error is what Redis replies, with its "ERR ".
 Expected<ScriptDeclaration> ReadScriptDeclaration(std::string_view code);
 
-}  // namespace keyway::shard::scripting
+}  // namespace keyway::script

@@ -1,15 +1,27 @@
-#include "shard/scripting/shebang.h"
+#include "common/script/shebang.h"
 
 #include <optional>
 #include <utility>
 
+#include "common/command/table.h"
 #include "common/config/split_words.h"
-#include "shard/scripting/lua/vm.h"
 
-namespace keyway::shard::scripting {
+namespace keyway::script {
 namespace {
 
 constexpr std::string_view kFlagsOption = "flags=";
+
+struct FlagName {
+  std::string_view name;
+  ScriptFlag flag;
+};
+constexpr FlagName kFlags[] = {
+    {"no-writes", kScriptNoWrites},
+    {"allow-oom", kScriptAllowOom},
+    {"allow-stale", kScriptAllowStale},
+    {"no-cluster", kScriptNoCluster},
+    {"allow-cross-slot-keys", kScriptAllowCrossSlotKeys},
+};
 
 // As Redis sees a word: up to the first NUL.
 std::string_view Text(std::string_view word) {
@@ -35,6 +47,23 @@ Expected<uint32_t> ReadFlags(std::string_view list) {
 }
 
 }  // namespace
+
+uint32_t ScriptFlagByName(std::string_view name) {
+  for (const FlagName& known : kFlags) {
+    if (known.name == name) return known.flag;
+  }
+  return 0;
+}
+
+uint32_t CommandFlagsOf(uint32_t command_flags, uint32_t script_flags) {
+  if ((script_flags & kScriptEvalCompat) != 0) return command_flags;
+  uint32_t flags = command_flags & ~(command::kStale | command::kDenyOom | command::kWrite |
+                                     command::kMayReplicate);
+  if ((script_flags & (kScriptAllowOom | kScriptNoWrites)) == 0) flags |= command::kDenyOom;
+  if ((script_flags & kScriptNoWrites) == 0) flags |= command::kWrite;
+  if ((script_flags & kScriptAllowStale) != 0) flags |= command::kStale;
+  return flags;
+}
 
 Shebang ReadShebang(std::string_view code) {
   Shebang shebang;
@@ -84,4 +113,4 @@ Expected<ScriptDeclaration> ReadScriptDeclaration(std::string_view code) {
   return declaration;
 }
 
-}  // namespace keyway::shard::scripting
+}  // namespace keyway::script
