@@ -23,12 +23,13 @@ class Pause {
   // CLIENT UNPAUSE.
   void End();
 
-  // Whether `command` has to wait.
-  bool Holds(const command::Command& command) const {
-    if (kind_ == Kind::kNone) [[likely]] return false;
-    return kind_ == Kind::kAll || command.spec->is(command::kWrite) ||
-           command.spec->is(command::kMayReplicate);
+  bool is_on() const { return kind_ != Kind::kNone; }
+  // Whether a command with `flags` has to wait.
+  bool Holds(uint32_t flags) const {
+    return kind_ == Kind::kAll ||
+           (kind_ == Kind::kWrites && (flags & (command::kWrite | command::kMayReplicate)) != 0);
   }
+  bool Holds(const command::Command& command) const { return Holds(command.spec->flags); }
 
  private:
   net::EventLoop& loop_;

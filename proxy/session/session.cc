@@ -9,6 +9,7 @@
 #include "common/resp/reply_writer.h"
 #include "proxy/execution/encode.h"
 #include "proxy/execution/error_text.h"
+#include "proxy/scripting/declared_flags.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/session/session_list.h"
 #include "proxy/session/transaction.h"
@@ -64,7 +65,7 @@ Session::Session(SessionContext& context, uint64_t id, std::unique_ptr<net::Stre
 }
 
 Session::~Session() {
-  if (blocked_ != nullptr) context_.statistics.blocked.Subtract(1);
+  if (blocked_ != nullptr || held_by_pause_) context_.statistics.blocked.Subtract(1);
   if (admitted_) context_.directory.Leave();
 }
 
@@ -103,6 +104,7 @@ size_t Session::OnBytes(std::string_view bytes) {
     const bool is_array = rest[0] == '*' && rest[1] >= '1' && rest[1] <= '9';
     if (!Dispatch(parser_.arguments(),
                   is_array ? rest.substr(0, consumed) : std::string_view())) {
+      if (held_by_pause_) context_.statistics.blocked.Add(1);
       break;
     }
     done += consumed;
@@ -179,7 +181,9 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
   const bool allowed =
       found && (client_.authenticated || lookup.command->spec->is(command::kNoAuth));
   if (allowed) {
-    if (context_.sessions.pause().Holds(*lookup.command)) {
+    const Pause& pause = context_.sessions.pause();
+    if (pause.is_on() && pause.Holds(scripting::FlagsOfCall(*lookup.command, arguments,
+                                                            context_.executor.scripts()))) {
       held_by_pause_ = true;
       return false;
     }
@@ -378,6 +382,7 @@ void Session::Unblock(bool error, std::function<void(bool)> done) {
 
 void Session::ResumeAfterPause() {
   if (!std::exchange(held_by_pause_, false)) return;
+  context_.statistics.blocked.Subtract(1);
   UpdateReading();
   AfterOutput();
 }

@@ -14,7 +14,7 @@ struct SessionStatistics {
   execution::SingleWriterCell closed_for_output;  // over the output limit
   execution::SingleWriterCell closed_for_input;   // over the query buffer limit
   execution::SingleWriterCell closed_for_idleness;
-  execution::SingleWriterCell blocked;  // clients that wait now
+  execution::SingleWriterCell blocked;  // clients that wait now, CLIENT PAUSE included
 };
 
 }  // namespace keyway::proxy::session

@@ -338,14 +338,17 @@ TEST_F(SessionTest, APauseHoldsRequestsInOrderAndLosesThoseOfWhoGoes) {
   EXPECT_EQ(client.Receive(Bulk("a")), Bulk("a"));
   RunFor(cluster_->loop, 20);
   EXPECT_EQ(client.received(), "");
+  EXPECT_EQ(statistics_.blocked.Get(), 2u);
   clients_.pop_back();
   EXPECT_TRUE(RunUntil(cluster_->loop, [this] { return sessions_->size() == 1; }));
+  EXPECT_EQ(statistics_.blocked.Get(), 1u);
   // The longer pause and the stricter kind count.
   sessions_->pause().Begin(Pause::Kind::kAll, 10);
   sessions_->pause().Begin(Pause::Kind::kWrites, 20);
   RunFor(cluster_->loop, 60);
   EXPECT_EQ(client.received(), "");
   sessions_->pause().End();
+  EXPECT_EQ(statistics_.blocked.Get(), 0u);
   const std::string wanted = Bulk("1") + Bulk("b");
   EXPECT_EQ(client.Receive(wanted), wanted);
   EXPECT_TRUE(cluster_->node(1).log().empty());
