@@ -311,7 +311,6 @@ constexpr Spec kRows[] = {
      .flags = kWrite | kDenyOom | kAsking,
      .acl = kAclKeyspace | kAclWrite | kAclSlow | kAclDangerous,
      .key_specs = kKeys<kKeyOW | kKeyUpdate>,
-     .route = Route::kRefused,
      .group = "server",
      .summary = "An internal command for migrating keys in a cluster",
      .since = "3.0.0",

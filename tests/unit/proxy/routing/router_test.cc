@@ -54,6 +54,8 @@ TEST(RouterTest, SendsKeyedCommandsToTheSlotOfTheKey) {
                            "ZUNIONSTORE k 1 k",
                            "GEORADIUS k 1 1 1 m STORE k",
                            "LMPOP 1 k LEFT",
+                           "RESTORE k 0 x",
+                           "RESTORE-ASKING k 0 x",
                            "MOVE k 1"}) {
     const Plan plan = RouteLine(line);
     EXPECT_EQ(plan.kind, Kind::kOneSlot) << line << ": " << plan.error;
