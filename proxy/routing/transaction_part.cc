@@ -12,11 +12,12 @@ TransactionPart FindTransactionPart(const command::Command& command,
   if (row.route == command::Route::kRefused) return {Kind::kRefused};
   const bool has_keys = command::FindSlotKeys(command, arguments, positions).ok() &&
                         !positions->empty();
-  // What blocks a client outside of a transaction may be led by the proxy there; inside it does not
-  // block, and is a command on keys like any other.
-  if (row.route == command::Route::kLocal && !(has_keys && row.is(command::kBlocking))) {
-    return {Kind::kLocal};
-  }
+  // What makes a client wait outside of a transaction may be led by the proxy there; inside it does
+  // not wait, and the shard that executes the rest answers it: the least of all shards is that of
+  // the only one that has written (WAIT).
+  const bool waits = (has_keys && row.is(command::kBlocking)) ||
+                     row.response_policy == command::ResponsePolicy::kAggMin;
+  if (row.route == command::Route::kLocal && !waits) return {Kind::kLocal};
   if (has_keys) {
     const Slot slot = KeySlot(arguments[(*positions)[0].index]);
     for (const command::KeyPosition& position : *positions) {
@@ -34,7 +35,6 @@ TransactionPart FindTransactionPart(const command::Command& command,
     case RequestPolicy::kMultiShard:  // its arguments make no sense, as the shard will say
       return {Kind::kAnyShard};
     case RequestPolicy::kAllShards:
-      // The least of all shards: of the one that executes the rest (WAIT).
       if (row.response_policy == command::ResponsePolicy::kAggMin) return {Kind::kAnyShard};
       return {Kind::kAllShards};
     case RequestPolicy::kAllNodes:

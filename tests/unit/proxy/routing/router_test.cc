@@ -234,6 +234,8 @@ TEST(RouterTest, FindsThePartsOfTransactions) {
   EXPECT_EQ(PartOf("MSET a x {a}2").kind, Part::kOneSlot);
   EXPECT_EQ(PartOf("EVAL x nokeys").kind, Part::kAnyShard);
   EXPECT_EQ(PartOf("XREAD BLOCK 0 STREAMS a $").kind, Part::kOneSlot);
+  // Inside a transaction it does not wait.
+  EXPECT_EQ(PartOf("WAIT 1 0").kind, Part::kAnyShard);
   EXPECT_EQ(PartOf("DBSIZE").kind, Part::kAllShards);
   EXPECT_EQ(PartOf("RANDOMKEY").kind, Part::kAllShards);
   // Its cursor is none of a shard's.
