@@ -141,6 +141,10 @@ class UnsubscribeOperation final : public SubscriptionOperation {
 
 template <Kind kind>
 void Subscribe(LocalCall& call) {
+  // Redis lets a transaction subscribe to the others, for the sake of old clients.
+  if (kind == Kind::kShardChannel && call.deferrals != nullptr) {
+    return call.Error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+  }
   call.Defer(new SubscribeOperation(call.session, kind, call.command.spec->name, Names(call)));
 }
 
