@@ -506,7 +506,8 @@ class DebugTest(proxied_cluster.ProxiedClusterTest):
             for client in (ours, theirs):
                 client.call("SET", "a", "1")
             for request in ["DEBUG SLEEP 0", "DEBUG SLEEP x", "DEBUG OBJECT missing", "DEBUG SET-ACTIVE-EXPIRE 1", "DEBUG HELP",
-                            "DEBUG SDSLEN a", "DEBUG PROTOCOL string", "DEBUG STRINGMATCH-LEN 10 x"]:
+                            "DEBUG SDSLEN a", "DEBUG PROTOCOL string", "DEBUG STRINGMATCH-LEN 10 x", "DEBUG DIGEST-VALUE {a}1 a {a}2",
+                            "DEBUG DIGEST-VALUE", "DEBUG SET-SKIP-CHECKSUM-VALIDATION 0", "DEBUG NOPE"]:
                 self.assertEqual(ours.call(*request.split()), theirs.call(*request.split()), request)
             self.assertTrue(ours.call("DEBUG", "OBJECT", "a").startswith(b"+Value at:"))
             self.assertEqual(ours.call("DEBUG", "SEGFAULT"),
