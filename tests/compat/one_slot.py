@@ -1,4 +1,5 @@
-"""Rewrites requests so that all their keys lie in one slot: `foo` becomes `{tag}foo`, wherever a key is named.
+"""Rewrites requests so that all their keys lie in one slot: `foo` becomes `{tag}foo`, wherever a key is named. A key that begins
+with the tag stays as it is: a case may write it so where the name is a channel, too.
 
 redis-server says which arguments are keys (COMMAND GETKEYS). What it does not see is here: patterns over keys, the channels
 of keyspace events, shard channels, and keys that scripts name in their code. Replies that name keys stay comparable when
@@ -79,7 +80,7 @@ class KeysInOneSlot:
             return words
         name, names = words[0].upper(), tuple(word.upper() for word in words[:2])
         for at in self._keys(words):
-            words[at] = self.prefix + words[at]
+            words[at] = self._tagged(words[at])
         code = _CODE.get(name, _CODE_OF_SUBCOMMAND.get(names))
         if code is not None and len(words) > code:
             words[code] = self.adapt_code(words[code])
@@ -87,9 +88,9 @@ class KeysInOneSlot:
         if others is not None:
             words[others] = [self._pattern(word) for word in words[others]]
         if name in (b"FCALL", b"FCALL_RO") and len(words) > 3 and words[2].isdigit():
-            # What a function gets behind its keys may be a command to call.
+            # What a function gets behind its keys may be a command to call, or code.
             rest = 3 + int(words[2])
-            words[rest:] = self._adapted(words[rest:])
+            words[rest:] = [self.adapt_code(word) for word in self._adapted(words[rest:])]
         if name in _CHANNELS:
             words = [_KEYSPACE_CHANNEL.sub(lambda found: found[1] + self.prefix + found[2], word) for word in words]
         if name == b"KEYS" and len(words) == 2:
@@ -101,8 +102,11 @@ class KeysInOneSlot:
                 words[at] = self._pattern(words[at])
         return words
 
+    def _tagged(self, key):
+        return key if key.startswith(self.prefix) else self.prefix + key
+
     def _pattern(self, pattern):
-        return pattern if pattern.startswith((b"*", self.prefix)) else self.prefix + pattern
+        return pattern if pattern.startswith(b"*") else self._tagged(pattern)
 
     def _keys(self, words):
         """The positions of the keys in a request. GETKEYS gives their names: those that change when an argument does are at its place."""
