@@ -190,6 +190,73 @@ LOOSE_LINES = {
     },
 }
 
+# Lines that are sent to shards, but not to redis-server nodes.
+REDIS_LINES = {
+    ("dump", "digests"): {
+        "SELECT 2": _DATABASES,
+    },
+    ("effects", "keys that have expired, one way after the other"): {
+        "MOVE k4 3": _DATABASES,
+    },
+    ("effects", "keys expire by themselves"): {
+        "SELECT 2": _DATABASES,
+    },
+    ("effects", "messages go to replicas only"): {
+        "SELECT 5": _DATABASES,
+        "SELECT 6": _DATABASES,
+    },
+    ("effects", "transactions"): {
+        "SELECT 2": _DATABASES,
+    },
+    ("effects", "scripts"): {
+        'EVAL "redis.call(\'select\',5) redis.call(\'set\',\'a\',\'2\') redis.call(\'select\',6) redis.call(\'set\',\'a\',\'2\')" 0': _DATABASES,
+        'EVAL "redis.call(\'select\',7) redis.call(\'set\',\'a\',\'2\') redis.call(\'select\',8) redis.call(\'publish\',\'a\',\'2\')" 0': _DATABASES,
+    },
+    ("functions", "calls and errors"): {
+        "FCALL calls 0 SELECT 5": _DATABASES,
+    },
+    ("functions", "functions and transactions"): {
+        "SELECT 1": _DATABASES,
+    },
+    ("info", "sections"): {
+        "SELECT 2": _DATABASES,
+    },
+    ("memory", "replies"): {
+        "SELECT 3": _DATABASES,
+    },
+    ("persistence", "DEBUG RELOAD with options"): {
+        "SELECT 3": _DATABASES,
+    },
+    ("persistence", "DEBUG LOADAOF"): {
+        "SELECT 2": _DATABASES,
+    },
+    ("scripting", "commands that scripts may not call"): {
+        'EVAL "return redis.call(\'SWAPDB\', 0, 1)" 0': _DATABASES,
+    },
+    ("scripting", "what a script leaves for the next"): {
+        'EVAL "redis.call(\'SELECT\', 3) redis.call(\'SET\', \'in3\', 1) return redis.call(\'DBSIZE\')" 0': _DATABASES,
+        "SELECT 3": _DATABASES,
+        'EVAL "return redis.call(\'SELECT\', 99)" 0': _DATABASES,
+    },
+    ("scripting", "MULTI and scripts"): {
+        "SELECT 2": _DATABASES,
+        'EVAL "redis.call(\'SELECT\', 3) return redis.call(\'SET\', \'a\', \'in three\')" 0': _DATABASES,
+    },
+    ("scripting", "a request that is refused leaves nothing behind"): {
+        'EVAL "redis.call(\'SELECT\', 5) error(\'x\')" 0': _DATABASES,
+    },
+    ("set", "generic commands"): {
+        "MOVE t 1": _DATABASES,
+    },
+    ("transactions", "WATCH: deleted, expired, renamed"): {
+        "@b MOVE a 5": _DATABASES,
+        "@b SELECT 5": _DATABASES,
+    },
+    ("transactions", "WATCH: FLUSHALL and FLUSHDB"): {
+        "@b SELECT 1": _DATABASES,
+    },
+}
+
 # Cases that hold before shards, but not before redis-server nodes.
 REDIS_CASES = {
     ("blocking", "woken by MOVE"): _DATABASES,
@@ -197,33 +264,14 @@ REDIS_CASES = {
     ("blocking", "SWAPDB brings nothing"): _DATABASES,
     ("blocking", "another database"): _DATABASES,
     ("blocking", "streams: SWAPDB takes the key away"): _DATABASES,
-    ("dump", "digests"): _DATABASES,
-    ("effects", "keys that have expired, one way after the other"): _DATABASES,
-    ("effects", "keys expire by themselves"): _DATABASES,
     ("effects", "databases"): _DATABASES,
     ("effects", "clients that have waited"): _DATABASES,
-    ("effects", "messages go to replicas only"): _DATABASES,
-    ("effects", "transactions"): _DATABASES,
-    ("effects", "scripts"): _DATABASES,
-    ("functions", "calls and errors"): _DATABASES,
-    ("functions", "functions and transactions"): _DATABASES,
-    ("info", "sections"): _DATABASES,
-    ("memory", "replies"): _DATABASES,
     ("notifications", "in other databases"): _DATABASES,
     ("notifications", "expiry, RENAME, COPY, MOVE"): _DATABASES,
     ("notifications", "the keyspace"): _DATABASES,
-    ("persistence", "DEBUG RELOAD with options"): _DATABASES,
-    ("persistence", "DEBUG LOADAOF"): _DATABASES,
-    ("scripting", "commands that scripts may not call"): _DATABASES,
-    ("scripting", "what a script leaves for the next"): _DATABASES,
-    ("scripting", "MULTI and scripts"): _DATABASES,
     ("scripting", "keyspace events of scripts"): _DATABASES,
-    ("scripting", "a request that is refused leaves nothing behind"): _DATABASES,
-    ("set", "generic commands"): _DATABASES,
     ("transactions", "SELECT inside MULTI"): _DATABASES,
     ("transactions", "an error of SELECT inside MULTI"): _DATABASES,
-    ("transactions", "WATCH: deleted, expired, renamed"): _DATABASES,
-    ("transactions", "WATCH: FLUSHALL and FLUSHDB"): _DATABASES,
     ("transactions", "WATCH: SWAPDB"): _DATABASES,
     ("transactions", "WATCH: SWAPDB, the same key in both"): _DATABASES,
     ("transactions", "WATCH: SWAPDB with keys that have expired"): _DATABASES,
