@@ -76,7 +76,8 @@ void AddClients(Registry& registry, const Workers& workers,
   };
   registry.GaugeFrom("keyway_proxy_client_connections", "Clients connected.", {},
                      [&directory] { return static_cast<double>(directory.connected()); });
-  registry.GaugeFrom("keyway_proxy_blocked_clients", "Clients that wait for keys or for the end of CLIENT PAUSE.", {},
+  registry.GaugeFrom("keyway_proxy_blocked_clients",
+                     "Clients that wait for keys or for the end of CLIENT PAUSE.", {},
                      [&directory] { return static_cast<double>(directory.blocked()); });
   count("keyway_proxy_client_connections_total", "Clients accepted.",
         &session::SessionStatistics::accepted);

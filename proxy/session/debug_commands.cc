@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::string_view kNotAllowed =
     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
-    "can "
-    "run it from a local connection, otherwise you need to set this option in the configuration "
+    "can run it from a local connection, otherwise you need to set this option in the configuration "
     "file, and then restart the server.";
 
 // Who executes a subcommand. DEBUG has no rows of its own in the command table. What is not here
