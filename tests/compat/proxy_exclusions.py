@@ -87,6 +87,8 @@ LINES = {
         'FUNCTION LOAD "#!lua name=lib2\\nredis.register_function(\'g\', function() return \'g\' end)"': _ALL_SHARDS_IN_MULTI,
         "FUNCTION DELETE lib2": _ALL_SHARDS_IN_MULTI,
     },
+    ("persistence", "in a transaction"): dict.fromkeys(["SAVE", "BGSAVE", "BGREWRITEAOF", "FLUSHALL"], _ALL_SHARDS_IN_MULTI),
+    ("snapshot", "in a transaction"): dict.fromkeys(["BGSAVE now now", "~shape LASTSAVE"], _ALL_SHARDS_IN_MULTI),
     ("persistence", "DEBUG RELOAD of every type"): {
         "DEBUG DIGEST": _DIGEST,
     },
@@ -106,6 +108,7 @@ LINES = {
     },
     ("pubsub", "in MULTI"): {
         "PUBLISH a 1": _SUBSCRIBED_IN_EXEC,
+        "PUBSUB NUMPAT": _ALL_SHARDS_IN_MULTI,
     },
     ("pubsub", "subscribed in the middle of EXEC"): {
         "PUBLISH a m": _SUBSCRIBED_IN_EXEC,
