@@ -5,24 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "proxy/execution/encode.h"
-#include "proxy/execution/executor.h"
 #include "proxy/execution/scan_cursor.h"
-#include "proxy/routing/router.h"
-#include "tests/unit/proxy/execution/fake_cluster.h"
+#include "tests/unit/proxy/execution/one_request_rig.h"
 
 namespace keyway::proxy::execution {
 namespace {
 
 using Words = FakeNode::Words;
 
-std::string Bulks(const Words& words) {
-  std::string reply = "*" + std::to_string(words.size()) + "\r\n";
-  for (const std::string& word : words) reply += Bulk(word);
-  return reply;
-}
-
-class ScanTest : public testing::Test, protected ReplySink {
+class ScanTest : public OneRequestTest {
  protected:
   // CLUSTER NODES of node `self`. `slots` of each; `moves` is shown by the first.
   std::string Nodes(int self, const std::vector<std::string>& slots, const std::string& moves = "") {
@@ -46,46 +37,6 @@ class ScanTest : public testing::Test, protected ReplySink {
   }
 
   const std::vector<std::string> thirds_ = {"0-5460", "5461-10922", "10923-16383"};
-
-  void Make(AccessOptions options = {}) {
-    backend::BackendOptions backend_options;
-    backend_options.reconnect_min_ms = backend_options.reconnect_max_ms = 5;
-    cluster_ = std::make_unique<FakeCluster>(options, backend_options);
-    cluster_->access.SetMap(cluster_->Map());
-  }
-  std::string Ask(const Words& words, resp::Version version = resp::Version::kResp2) {
-    const std::vector<std::string_view> arguments(words.begin(), words.end());
-    std::string bytes;
-    AppendRequest(arguments, &bytes);
-    const command::Lookup lookup = command::LookupCommand(arguments);
-    EXPECT_EQ(lookup.status, command::Lookup::Status::kFound);
-    router_.Route(*lookup.command, arguments, &plan_);
-    EXPECT_EQ(plan_.kind, routing::Plan::Kind::kSpecial) << plan_.error;
-    const Request request = {.command = lookup.command,
-                             .arguments = arguments,
-                             .bytes = bytes,
-                             .plan = &plan_,
-                             .version = version};
-    reply_.clear();
-    Operation* operation = cluster_->executor.Create(request);
-    cluster_->executor.Start(*operation, request, *this);
-    RunUntil(cluster_->loop, [this] { return !reply_.empty(); });
-    return reply_;
-  }
-  void OnReply(Operation& operation, std::string_view reply) override {
-    reply_ = reply;
-    cluster_->executor.Release(operation);
-  }
-  void OnReply(Operation& operation, OutputBuffer&& reply) override {
-    const std::string bytes = reply.ToString();
-    OnReply(operation, bytes);
-  }
-  void OnHeldUp(Operation&) override {}
-
-  std::unique_ptr<FakeCluster> cluster_;
-  routing::Router router_;
-  routing::Plan plan_;
-  std::string reply_;
 };
 
 TEST_F(ScanTest, WalksThePrimariesWhileNothingMoves) {
