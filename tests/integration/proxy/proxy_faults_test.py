@@ -4,7 +4,6 @@ clients that misbehave."""
 import os
 import random
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -315,7 +314,7 @@ class ClientsTest(proxied_cluster.ProxiedClusterTest):
                     data = bytes(chance.choice(b"*$\r\n0123456789-GETSab \"'") for _ in range(chance.randrange(200)))
                 try:
                     client.send(data + b"\r\n\r\n")
-                    client.socket.shutdown(socket.SHUT_WR)
+                    client.end_input()
                     client.read_to_end()
                 except ConnectionError:
                     pass

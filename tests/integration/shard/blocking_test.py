@@ -49,7 +49,7 @@ class BlockingTest(kt.TestCase):
         closed.close()
         reset.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         reset.close()
-        half.socket.shutdown(socket.SHUT_WR)
+        half.end_input()
         with_more.send(kt.encode("SET", "never", "1"))
         with_more.close()
         kt.wait_until(lambda: blocked(shard) == 1, what="the others to be forgotten")

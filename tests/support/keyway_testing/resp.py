@@ -1,5 +1,6 @@
 """A RESP client that hands out replies as the bytes that came, for comparison byte for byte."""
 
+import errno
 import socket
 
 
@@ -125,6 +126,15 @@ class Client:
     def send(self, data):
         """Sends bytes as they are."""
         self.socket.sendall(data)
+
+    def end_input(self):
+        """Sends no more, but reads on. Raises ConnectionError when the server has closed."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:
+                raise ConnectionResetError(errno.ECONNRESET, "the server had closed") from error
+            raise
 
     def read(self):
         """The next reply, raw. Raises EOFError when the server has closed, TimeoutError after the timeout."""
