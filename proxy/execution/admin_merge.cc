@@ -90,11 +90,20 @@ struct NamedText {
   std::string_view text;
 };
 
-void WriteTexts(const std::vector<NamedText>& texts, ReplyWriter& reply) {
-  const bool same = std::all_of(texts.begin(), texts.end(), [&texts](const NamedText& text) {
-    return text.text == texts[0].text;
-  });
-  if (same) return reply.Verbatim("txt", texts[0].text);
+bool ParseTexts(Answers answers, std::vector<ReplyValue>* trees, std::vector<NamedText>* texts,
+                ReplyWriter& reply) {
+  if (!ParseAll(answers, trees, reply)) return false;
+  for (size_t i = 0; i < trees->size(); ++i) {
+    if (!IsText((*trees)[i])) {
+      WrongShape(reply);
+      return false;
+    }
+    texts->push_back({answers[i].node, (*trees)[i].text});
+  }
+  return true;
+}
+
+void WriteNamed(const std::vector<NamedText>& texts, ReplyWriter& reply) {
   std::string all;
   for (const NamedText& text : texts) {
     all += "# " + std::string(text.node) + "\n";
@@ -120,23 +129,28 @@ void ReplyGreatest(const Arguments&, Answers answers, ReplyWriter& reply) {
 
 void ReplyTexts(const Arguments&, Answers answers, ReplyWriter& reply) {
   std::vector<ReplyValue> trees;
-  if (!ParseAll(answers, &trees, reply)) return;
   std::vector<NamedText> texts;
-  for (size_t i = 0; i < trees.size(); ++i) {
-    if (!IsText(trees[i])) return WrongShape(reply);
-    texts.push_back({answers[i].node, trees[i].text});
-  }
-  WriteTexts(texts, reply);
+  if (!ParseTexts(answers, &trees, &texts, reply)) return;
+  const bool same = std::all_of(texts.begin(), texts.end(), [&texts](const NamedText& text) {
+    return text.text == texts[0].text;
+  });
+  if (same) return reply.Verbatim("txt", texts[0].text);
+  WriteNamed(texts, reply);
 }
 
-void ReplyLatencyGraph(const Arguments& arguments, Answers answers, ReplyWriter& reply) {
+void ReplyLatencyGraph(const Arguments&, Answers answers, ReplyWriter& reply) {
   std::vector<ShardAnswer> with_samples;
   for (const ShardAnswer& answer : answers) {
     if (!answer.error().starts_with("ERR No samples available")) with_samples.push_back(answer);
   }
   if (with_samples.empty()) return reply.Error(answers[0].error());
   if (const std::string error = ErrorOf(with_samples); !error.empty()) return reply.Error(error);
-  ReplyTexts(arguments, with_samples, reply);
+  std::vector<ReplyValue> trees;
+  std::vector<NamedText> texts;
+  if (!ParseTexts(with_samples, &trees, &texts, reply)) return;
+  // Two shards may draw the same: that they are two is to be seen.
+  if (texts.size() == 1) return reply.Verbatim("txt", texts[0].text);
+  WriteNamed(texts, reply);
 }
 
 void ReplySlowlog(const Arguments& arguments, Answers answers, ReplyWriter& reply) {

@@ -48,6 +48,8 @@ TEST(AdminMergeTest, GraphsOfShardsThatHaveSamples) {
   const std::string none = "-ERR No samples available for event 'x'\r\n";
   EXPECT_EQ(Merged(ReplyLatencyGraph, {none, none}), none);
   EXPECT_EQ(Merged(ReplyLatencyGraph, {none, Bulk("graph")}), Bulk("graph"));
+  EXPECT_EQ(Merged(ReplyLatencyGraph, {Bulk("graph"), none, Bulk("graph")}),
+            Bulk("# n0\ngraph\n# n2\ngraph\n"));
   EXPECT_EQ(Merged(ReplyLatencyGraph, {"-ERR other\r\n", Bulk("graph")}),
             "-ERR keyway-proxy: n0 answered 'ERR other', other shards may have done what was asked\r\n");
 }
