@@ -1,6 +1,11 @@
 #include "proxy/execution/encode.h"
 
 #include <charconv>
+#include <cstdint>
+
+#include <glog/logging.h>
+
+#include "common/resp/request_parser.h"
 
 namespace keyway::proxy::execution {
 namespace {
@@ -30,19 +35,18 @@ void AppendRequest(std::span<const std::string_view> arguments, std::string* out
   for (std::string_view argument : arguments) AppendBulk(argument, out);
 }
 
+std::vector<std::string_view> ArgumentsOf(std::string_view request) {
+  // How long an argument may be has been judged when it came.
+  resp::RequestParser parser({.max_bulk_bytes = INT64_MAX});
+  CHECK(parser.Next(request) == resp::ParseOutcome::kRequest) << "what was accepted is no request";
+  return {parser.arguments().begin(), parser.arguments().end()};
+}
+
 std::string WithArgument(std::string_view request, int index, std::string_view argument) {
-  size_t at = request.find("\r\n") + 2;
-  // Where the bulk string at `position` ends.
-  const auto end_of_bulk = [request](size_t position) {
-    size_t length = 0;
-    const size_t line_end = request.find("\r\n", position);
-    std::from_chars(request.data() + position + 1, request.data() + line_end, length);
-    return line_end + 2 + length + 2;
-  };
-  for (int i = 0; i < index; ++i) at = end_of_bulk(at);
-  std::string changed(request.substr(0, at));
-  AppendBulk(argument, &changed);
-  changed += request.substr(end_of_bulk(at));
+  std::vector<std::string_view> arguments = ArgumentsOf(request);
+  arguments[static_cast<size_t>(index)] = argument;
+  std::string changed;
+  AppendRequest(arguments, &changed);
   return changed;
 }
 

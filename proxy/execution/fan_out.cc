@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "common/resp/request_parser.h"
 #include "proxy/execution/encode.h"
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/executor.h"
@@ -71,9 +70,7 @@ bool FanOutOperation::AskSingly() {
     Gather::Part& part = gather_.part(i);
     if (part.key_count < 2 || !IsTryAgain(part.reply)) continue;
     // The arguments of the request are gone; the part has those that it needs.
-    resp::RequestParser parser;
-    if (parser.Next(part.request.bytes()) != resp::ParseOutcome::kRequest) continue;
-    const auto arguments = parser.arguments();
+    const std::vector<std::string_view> arguments = ArgumentsOf(part.request.bytes());
     for (size_t at = 1; at + step <= arguments.size(); at += step) {
       Gather::Part& single = singles_.Add(part.slot);
       single.first_key = static_cast<uint32_t>(i);

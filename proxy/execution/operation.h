@@ -41,7 +41,8 @@ class ReplySink {
 struct Request {
   const command::Command* command = nullptr;
   std::span<const std::string_view> arguments;
-  std::string_view bytes;  // the same as a RESP array of bulk strings
+  // The same as a RESP array of bulk strings, with whatever line ends the client has given it.
+  std::string_view bytes;
   const routing::Plan* plan = nullptr;
   resp::Version version = resp::Version::kResp2;
   int database = 0;

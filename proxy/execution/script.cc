@@ -1,7 +1,5 @@
 #include "proxy/execution/script.h"
 
-#include <algorithm>
-#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -14,16 +12,6 @@ namespace {
 
 constexpr size_t kKeptBytes = 2048;
 constexpr std::string_view kNoScript = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
-
-// Cuts the bulk string at the front of `rest`, "$<length>\r\n<bytes>\r\n", off it.
-std::string_view CutBulk(std::string_view* rest) {
-  const size_t line = rest->find('\n') + 1;
-  size_t length = 0;
-  std::from_chars(rest->data() + 1, rest->data() + line, length);
-  const std::string_view bulk = rest->substr(line, length);
-  rest->remove_prefix(line + length + 2);
-  return bulk;
-}
 
 }  // namespace
 
@@ -42,13 +30,13 @@ ScriptName ScriptNameOf(const command::Command& command) {
 }
 
 std::string EvalInsteadOfEvalsha(std::string_view request, std::string_view script) {
-  std::string eval(request.substr(0, request.find('\n') + 1));
-  request.remove_prefix(eval.size());
-  const std::string_view name = CutBulk(&request);
-  CutBulk(&request);
-  AppendBulk(name.ends_with('O') || name.ends_with('o') ? "EVAL_RO" : "EVAL", &eval);
-  AppendBulk(script, &eval);
-  return eval.append(request);
+  std::vector<std::string_view> arguments = ArgumentsOf(request);
+  const char last = arguments[0].back();
+  arguments[0] = last == 'O' || last == 'o' ? "EVAL_RO" : "EVAL";
+  arguments[1] = script;
+  std::string eval;
+  AppendRequest(arguments, &eval);
+  return eval;
 }
 
 void ScriptOperation::Begin(const Request& request) {

@@ -46,7 +46,7 @@ enum class ScriptName : uint8_t {
 };
 ScriptName ScriptNameOf(const command::Command& command);
 
-// `request`, an EVALSHA or EVALSHA_RO in RESP, as EVAL or EVAL_RO of `script`.
+// `request`, an EVALSHA or EVALSHA_RO as a client sent it, as EVAL or EVAL_RO of `script`.
 std::string EvalInsteadOfEvalsha(std::string_view request, std::string_view script);
 
 }  // namespace keyway::proxy::execution

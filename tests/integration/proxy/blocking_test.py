@@ -312,6 +312,21 @@ class BlockingTest(proxied_cluster.ProxiedClusterTest):
     def test_unblock_in_several_slots(self):
         self.compare(unblock, (A, B, C))
 
+    def test_line_ends_that_redis_does_not_look_at(self):
+        """A request of its client's making is sent again in the proxy's own words, with the rest of its time."""
+        node = self.owner_of_key("odd")
+        with self.proxy.client(timeout=20) as client, node.client() as admin:
+            client.send(b"*3\r.$5\r.BLPOP..$3\r.odd..$2\r.60..")
+
+            def waiting():
+                return re.findall(r"^id=(\d+) .* flags=\w*b\w* .* cmd=blpop", admin.value("CLIENT", "LIST").decode(), re.M)
+            kt.wait_until(waiting, what="the client to wait at the shard")
+            # Not at the wish of a client of the proxy, so it waits on.
+            self.assertEqual(admin.value("CLIENT", "UNBLOCK", waiting()[0], "ERROR"), 1)
+            kt.wait_until(waiting, what="the client to wait there again")
+            admin.call("RPUSH", "odd", "x")
+            self.assertEqual(client.read(), b"*2\r\n$3\r\nodd\r\n$1\r\nx\r\n")
+
     def test_client_that_vanishes(self):
         for _ in range(20):
             with Session(self.proxy, 2) as session:

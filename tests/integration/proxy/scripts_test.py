@@ -236,6 +236,17 @@ class ScriptsTest(proxied_cluster.ProxiedClusterTest):
         self.assertEqual(client.call("EVALSHA_RO", sha1("incr"), 1, key),
                          client.call("EVAL_RO", BODIES["incr"], 1, key))
 
+    def test_line_ends_that_redis_does_not_look_at(self):
+        """A request of its client's making is sent again in the proxy's own words."""
+        client, key = self.client(), self.key_of(self.nodes[1])
+        client.call("SCRIPT", "LOAD", BODIES["incr"])
+        for node in self.nodes:
+            node.call("SCRIPT", "FLUSH")
+        words = [b"EVALSHA", sha1("incr").encode(), b"1", key.encode(), b"5"]
+        client.send(b"*%d\r." % len(words) + b"".join(b"$%d\r.%s.." % (len(word), word) for word in words))
+        self.assertEqual(client.read(), b":5\r\n")
+        self.assertEqual(client.call("GET", key), b"$1\r\n5\r\n")
+
     def test_order_of_different_scripts(self):
         client = self.client()
         client.call("SCRIPT", "LOAD", BODIES["set"])

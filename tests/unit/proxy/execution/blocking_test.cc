@@ -559,6 +559,8 @@ TEST(TimeoutTest, WritesWhatIsLeft) {
   EXPECT_EQ(FormatTimeout(17, true), "17");
   EXPECT_EQ(WithArgument("*3\r\n$5\r\nBLPOP\r\n$4\r\n\r\n$9\r\n$1\r\n5\r\n", 2, "4.999"),
             "*3\r\n$5\r\nBLPOP\r\n$4\r\n\r\n$9\r\n$5\r\n4.999\r\n");
+  EXPECT_EQ(WithArgument("*3\r.$5\r.BLPOP..$1\r.k..$1\r.5..", 2, "4.999"),
+            "*3\r\n$5\r\nBLPOP\r\n$1\r\nk\r\n$5\r\n4.999\r\n");
 }
 
 }  // namespace

@@ -126,6 +126,13 @@ TEST_F(ScriptOperationsTest, RepairsNoscriptOnce) {
   EXPECT_EQ(Ask({"EVALSHA", sha1, "1", kKeys[0]}), kNoScript);
 }
 
+TEST(ScriptRequestTest, IsRewrittenWhateverItsLineEnds) {
+  const std::string eval = "*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n";
+  EXPECT_EQ(EvalInsteadOfEvalsha("*3\r\n$7\r\nevalsha\r\n$2\r\nab\r\n$1\r\n0\r\n", "return 1"),
+            eval);
+  EXPECT_EQ(EvalInsteadOfEvalsha("*3\r.$7\r.evalsha..$2\r.ab..$1\r.0..", "return 1"), eval);
+}
+
 TEST_F(ScriptOperationsTest, WhatNobodyHasSentIsNotRepaired) {
   EXPECT_EQ(Ask({"EVALSHA", std::string(40, 'a'), "1", kKeys[0]}), kNoScript);
   EXPECT_EQ(cluster_.node(0).log().size(), 1u);
