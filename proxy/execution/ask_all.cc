@@ -73,11 +73,7 @@ void AskAllOperation::Abandon() {
 }
 
 std::string AskAllOperation::DeadlineError(Outcome* outcome) {
-  std::string node;
-  const bool in_doubt = gather_.InDoubt(&node);
-  const std::string cause = DeadlineCause(node, executor().access().options().deadline_ms);
-  *outcome = in_doubt ? Outcome::kUncertain : Outcome::kDeadline;
-  return in_doubt ? UncertainText(cause) : ProxyErrorText(cause);
+  return gather_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 
 void AskAllOperation::Recycle() {

@@ -23,6 +23,12 @@ std::string DeadlineCause(std::string_view node, int deadline_ms) {
   return text + " within " + std::to_string(deadline_ms) + " ms";
 }
 
+std::string DeadlineText(std::string_view node, int deadline_ms, bool in_doubt, Outcome* outcome) {
+  *outcome = in_doubt ? Outcome::kUncertain : Outcome::kDeadline;
+  const std::string cause = DeadlineCause(node, deadline_ms);
+  return in_doubt ? UncertainText(cause) : ProxyErrorText(cause);
+}
+
 std::string ErrorReply(std::string_view text) {
   std::string reply = "-" + std::string(text) + "\r\n";
   std::replace_if(

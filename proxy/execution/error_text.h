@@ -17,7 +17,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/net/address.h"
+#include "proxy/execution/outcome.h"
 
 namespace keyway::proxy::execution {
 
@@ -30,6 +30,8 @@ std::string UncertainText(std::string_view cause);
 std::string ProxyErrorText(std::string_view cause);
 // The cause when the deadline passed. `node` may be empty: none was asked yet.
 std::string DeadlineCause(std::string_view node, int deadline_ms);
+// The error when it passed. `in_doubt`: something may have been executed.
+std::string DeadlineText(std::string_view node, int deadline_ms, bool in_doubt, Outcome* outcome);
 
 // `text` as a RESP error reply.
 std::string ErrorReply(std::string_view text);

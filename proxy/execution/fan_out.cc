@@ -134,9 +134,7 @@ std::string FanOutOperation::DeadlineError(Outcome* outcome) {
   std::string node;
   bool in_doubt = gather_.InDoubt(&node);
   if (singles_.size() > 0) in_doubt = singles_.InDoubt(&node) || in_doubt;
-  const std::string cause = DeadlineCause(node, executor().access().options().deadline_ms);
-  *outcome = in_doubt ? Outcome::kUncertain : Outcome::kDeadline;
-  return in_doubt ? UncertainText(cause) : ProxyErrorText(cause);
+  return DeadlineText(node, executor().access().options().deadline_ms, in_doubt, outcome);
 }
 
 void FanOutOperation::Recycle() {

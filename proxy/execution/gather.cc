@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/net/address.h"
+#include "proxy/execution/error_text.h"
 
 namespace keyway::proxy::execution {
 namespace {
@@ -84,6 +85,12 @@ bool Gather::InDoubt(std::string* node) const {
     in_doubt = in_doubt || (replied && !repeatable_) || part.request.in_doubt();
   }
   return in_doubt;
+}
+
+std::string Gather::DeadlineError(int deadline_ms, Outcome* outcome) const {
+  std::string node;
+  const bool in_doubt = InDoubt(&node);
+  return DeadlineText(node, deadline_ms, in_doubt, outcome);
 }
 
 void Gather::OnShardReply(ShardRequest& request, std::string_view reply, char type,

@@ -57,6 +57,8 @@ class Gather final : private ShardRequest::Owner {
   // Before all have replied: whether something may have been changed already. `node` is set to a
   // shard that has not replied.
   bool InDoubt(std::string* node) const;
+  // The error for a deadline that passes before all have replied.
+  std::string DeadlineError(int deadline_ms, Outcome* outcome) const;
 
  private:
   void OnShardReply(ShardRequest& request, std::string_view reply, char type,

@@ -64,10 +64,7 @@ void GatheredOperation::Abandon() {
 }
 
 std::string GatheredOperation::DeadlineError(Outcome* outcome) {
-  std::string node;
-  gather_.InDoubt(&node);
-  *outcome = Outcome::kDeadline;
-  return ProxyErrorText(DeadlineCause(node, executor().access().options().deadline_ms));
+  return gather_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 
 void GatheredOperation::Recycle() {

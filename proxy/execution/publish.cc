@@ -32,11 +32,9 @@ void PublishOperation::Abandon() {
 }
 
 std::string PublishOperation::DeadlineError(Outcome* outcome) {
-  const std::string cause =
-      DeadlineCause(net::ToString(request_.node()), executor().access().options().deadline_ms);
-  const bool in_doubt = request_.in_doubt() || awaiting_;
-  *outcome = in_doubt ? Outcome::kUncertain : Outcome::kDeadline;
-  return in_doubt ? UncertainText(cause) : ProxyErrorText(cause);
+  if (!awaiting_) return request_.DeadlineError(outcome);
+  return DeadlineText(net::ToString(request_.node()), executor().access().options().deadline_ms,
+                      /*in_doubt=*/true, outcome);
 }
 
 void PublishOperation::Recycle() {
@@ -118,10 +116,7 @@ void PubsubOperation::Abandon() {
 }
 
 std::string PubsubOperation::DeadlineError(Outcome* outcome) {
-  std::string node;
-  gather_.InDoubt(&node);
-  *outcome = Outcome::kDeadline;
-  return ProxyErrorText(DeadlineCause(node, executor().access().options().deadline_ms));
+  return gather_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 
 void PubsubOperation::Recycle() {

@@ -37,8 +37,7 @@ std::string RandomKeyOperation::DeadlineError(Outcome* outcome) {
   std::string node;
   sizes_.InDoubt(&node);
   if (node.empty()) node = net::ToString(request_.node());
-  *outcome = Outcome::kDeadline;
-  return ProxyErrorText(DeadlineCause(node, executor().access().options().deadline_ms));
+  return DeadlineText(node, executor().access().options().deadline_ms, /*in_doubt=*/false, outcome);
 }
 
 void RandomKeyOperation::Recycle() {

@@ -439,10 +439,7 @@ void ScanOperation::Abandon() {
 }
 
 std::string ScanOperation::DeadlineError(Outcome* outcome) {
-  std::string node;
-  gather_.InDoubt(&node);
-  *outcome = Outcome::kDeadline;
-  return ProxyErrorText(DeadlineCause(node, executor().access().options().deadline_ms));
+  return gather_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 
 void ScanOperation::Recycle() {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "proxy/execution/encode.h"
-#include "proxy/execution/error_text.h"
 #include "proxy/execution/executor.h"
 
 namespace keyway::proxy::execution {
@@ -73,10 +72,7 @@ void ScriptOperation::Abandon() {
 }
 
 std::string ScriptOperation::DeadlineError(Outcome* outcome) {
-  const std::string cause =
-      DeadlineCause(net::ToString(request_.node()), executor().access().options().deadline_ms);
-  *outcome = request_.in_doubt() ? Outcome::kUncertain : Outcome::kDeadline;
-  return request_.in_doubt() ? UncertainText(cause) : ProxyErrorText(cause);
+  return request_.DeadlineError(outcome);
 }
 
 void ScriptOperation::Recycle() {

@@ -42,11 +42,7 @@ void AllPrimariesOperation::Abandon() {
 }
 
 std::string AllPrimariesOperation::DeadlineError(Outcome* outcome) {
-  std::string node;
-  const bool in_doubt = gather_.InDoubt(&node);
-  const std::string cause = DeadlineCause(node, executor().access().options().deadline_ms);
-  *outcome = in_doubt ? Outcome::kUncertain : Outcome::kDeadline;
-  return in_doubt ? UncertainText(cause) : ProxyErrorText(cause);
+  return gather_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 
 void AllPrimariesOperation::Recycle() {

@@ -45,6 +45,14 @@ void ShardRequest::Abandon() {
   state_ = State::kIdle;
 }
 
+std::string ShardRequest::DeadlineError(Outcome* outcome) const {
+  if (last_error_.empty() || in_doubt()) {
+    return DeadlineText(net::ToString(node_), access_->options().deadline_ms, in_doubt(), outcome);
+  }
+  *outcome = Outcome::kError;
+  return last_error_.substr(1, last_error_.find('\r') - 1);
+}
+
 void ShardRequest::Send() {
   if (!redirected_) {
     const topology::SlotMap* map = access_->map();

@@ -66,9 +66,9 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   // Whether a shard may have executed it, or may still do so, without the reply having come.
   bool in_doubt() const { return state_ == State::kSent && !terms_.repeatable; }
   const net::Endpoint& node() const { return node_; }
-  // The error of a shard because of which it is sent again, for who will not wait any longer. Empty:
-  // there is none.
-  std::string_view last_error() const { return last_error_; }
+  // The error for who will not wait any longer: that of a shard because of which it is to be sent
+  // again, if there is one.
+  std::string DeadlineError(Outcome* outcome) const;
 
  private:
   friend class ShardAccess;

@@ -1,6 +1,5 @@
 #include "proxy/execution/single.h"
 
-#include "proxy/execution/error_text.h"
 #include "proxy/execution/executor.h"
 
 namespace keyway::proxy::execution {
@@ -27,15 +26,7 @@ void SingleOperation::Abandon() {
 }
 
 std::string SingleOperation::DeadlineError(Outcome* outcome) {
-  if (!request_.last_error().empty()) {
-    *outcome = Outcome::kError;
-    std::string_view error = request_.last_error().substr(1);
-    return std::string(error.substr(0, error.find('\r')));
-  }
-  const std::string cause =
-      DeadlineCause(net::ToString(request_.node()), executor().access().options().deadline_ms);
-  *outcome = request_.in_doubt() ? Outcome::kUncertain : Outcome::kDeadline;
-  return request_.in_doubt() ? UncertainText(cause) : ProxyErrorText(cause);
+  return request_.DeadlineError(outcome);
 }
 
 void SingleOperation::Recycle() {
