@@ -32,9 +32,14 @@ struct AccessOptions {
   size_t max_waiting_bytes = 64 * 1024 * 1024;
   // Of the replies that one request gathers to compute its own.
   size_t max_gathered_bytes = 256 * 1024 * 1024;
-  // Attempts of one request at shards that cannot be reached. The deadline usually ends it first.
-  int max_attempts = 250;
   std::string startup_nodes;  // for the error while there is no map
+
+  // Attempts of one request at shards that cannot be reached. The deadline ends it first, if it has
+  // one, and unless new maps come all the time.
+  int max_attempts() const {
+    const int fitting = deadline_ms / retry_interval_ms;
+    return fitting + fitting / 4 + 50;
+  }
 };
 
 struct MapWatcherTag {};

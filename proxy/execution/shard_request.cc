@@ -111,6 +111,8 @@ void ShardRequest::OnWholeReply(std::string_view reply, char type) {
       }
       state_ = State::kIdle;
       redirected_ = false;
+      // Every attempt may be sent on to where the slot goes, and be told there to wait.
+      redirects_ = 0;
       last_error_.assign(reply);
       WaitForShard("the keys of slot " + std::to_string(slot_) + " are on their way", Outcome::kError);
       return;
@@ -183,13 +185,15 @@ void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) 
     FinishError(ProxyErrorText(detail), Outcome::kUnreachable);
     return;
   }
-  // The node may be gone for good, and the redirect that led to it with it.
+  // The node may be gone for good, and the redirect that led to it with it. Or it is away, and every
+  // attempt is sent on to it.
   redirected_ = false;
+  redirects_ = 0;
   WaitForShard(detail, Outcome::kUnreachable);
 }
 
 void ShardRequest::WaitForShard(std::string_view cause, Outcome outcome) {
-  if (attempts_ >= access_->options().max_attempts) {
+  if (attempts_ >= access_->options().max_attempts()) {
     FinishError(ProxyErrorText(cause), outcome);
     return;
   }

@@ -118,7 +118,7 @@ void WatchOperation::TryLater(std::string_view cause) {
   const execution::AccessOptions& options = executor().access().options();
   cause_ = cause;
   watch_->Cancel();
-  if (attempts_++ >= options.max_attempts) {
+  if (attempts_++ >= options.max_attempts()) {
     DeliverFailure(execution::ProxyErrorText(cause_), Outcome::kUnreachable);
     return;
   }

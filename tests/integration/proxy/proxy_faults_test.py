@@ -83,6 +83,21 @@ class MovingSlotsTest(proxied_cluster.ProxiedClusterTest):
             # The redirect made the proxy look at the slots.
             kt.wait_until(lambda: self.redirects_while(client, http, "{move}1") == 0, what="requests to go to the right shard")
 
+    def test_keys_that_are_together_nowhere_are_waited_for(self):
+        """One key is at the target already, the other is still to be made: the source sends it on, the target has it wait."""
+        slot = self.slot("{wait}1")
+        with self.proxy.client() as client:
+            client.call("SET", "{wait}1", "v")
+            source, target = self.begin_move(slot)
+            self.move_key(source, target, "{wait}1")
+            http = self.proxy.flags["http_port"]
+            asked = metric(http, 'keyway_proxy_redirects_total{kind="ask"}')
+            client.send(kt.encode("RENAME", "{wait}1", "{wait}2"))
+            kt.wait_until(lambda: metric(http, 'keyway_proxy_redirects_total{kind="ask"}') > asked + 7, what="some attempts")
+            self.end_move(slot, target)
+            self.assertEqual(client.read(), b"+OK\r\n")
+            self.assertEqual(client.call("GET", "{wait}2"), b"$1\r\nv\r\n")
+
     def redirects_while(self, client, http, key):
         before = metric(http, 'keyway_proxy_redirects_total{kind="moved"}')
         self.assertEqual(client.call("GET", key), b"$1\r\n1\r\n")

@@ -184,6 +184,15 @@ TEST_F(OperationsTest, WaitsForANodeThatCannotBeReached) {
   EXPECT_EQ(cluster_->statistics.waiting_bytes.Get(), 0u);
 }
 
+TEST_F(OperationsTest, WaitsUntilTheDeadlineHoweverLongItIs) {
+  Make({.deadline_ms = 1500, .retry_interval_ms = 1});
+  cluster_->node(0).Stop();
+  RunFor(cluster_->loop, 5);
+  const std::string node = net::ToString(cluster_->node(0).endpoint());
+  EXPECT_EQ(Ask({"GET", kKeys[0]}),
+            "-ERR keyway-proxy: no reply from " + node + " within 1500 ms\r\n");
+}
+
 TEST_F(OperationsTest, ANewMapWakesWhatWaitsInItsOrder) {
   Make({.retry_interval_ms = 60'000});
   cluster_->node(0).Stop();
@@ -319,7 +328,8 @@ TEST_F(OperationsTest, KeysOfASlotOnItsWayAreAskedForOneAtATime) {
 }
 
 TEST_F(OperationsTest, WhatIsNotDivisibleWaitsForItsKeysToArrive) {
-  Make({.deadline_ms = 300, .retry_interval_ms = 5});
+  // It is asked at once, and when the deadline passes it waits to be asked again.
+  Make({.deadline_ms = 400, .retry_interval_ms = 250});
   int asked = 0;
   cluster_->node(2).set_answer([&](const Words&) -> std::string {
     return ++asked < 3 ? "-TRYAGAIN Multiple keys\r\n" : "+OK\r\n";
@@ -327,6 +337,43 @@ TEST_F(OperationsTest, WhatIsNotDivisibleWaitsForItsKeysToArrive) {
   EXPECT_EQ(Ask({"RENAME", "a", "{a}2"}), "+OK\r\n");
   cluster_->node(2).set_answer([](const Words&) { return "-TRYAGAIN Multiple keys\r\n"; });
   EXPECT_EQ(Ask({"RENAME", "a", "{a}2"}), "-TRYAGAIN Multiple keys\r\n");
+  EXPECT_EQ(Ask({"EVAL", "x", "2", "a", "{a}2"}), "-TRYAGAIN Multiple keys\r\n");
+}
+
+TEST_F(OperationsTest, WhatWaitsForItsKeysWhereTheSlotGoesIsNotRedirectedTooOften) {
+  Make({.max_redirects = 2, .retry_interval_ms = 5});
+  cluster_->node(2).set_answer([this](const Words&) { return AskAt(kKeys[2], cluster_->node(1)); });
+  int asked = 0;
+  cluster_->node(1).set_answer([&](const Words& words) -> std::string {
+    if (words[0] == "ASKING") return "+OK\r\n";
+    return ++asked < 10 ? "-TRYAGAIN Multiple keys\r\n" : "+OK\r\n";
+  });
+  EXPECT_EQ(Ask({"RENAME", "a", "{a}2"}), "+OK\r\n");
+}
+
+TEST_F(OperationsTest, WaitsForANodeThatItIsSentOnTo) {
+  Make({.max_redirects = 2, .retry_interval_ms = 5});
+  const uint16_t port = cluster_->node(1).port();
+  const std::string ask = AskAt(kKeys[2], cluster_->node(1));
+  cluster_->node(2).set_answer([ask](const Words&) { return ask; });
+  cluster_->node(1).Stop();
+  RunFor(cluster_->loop, 5);
+  const size_t number = Start({"SET", "a", "v"});
+  RunUntil(cluster_->loop, [this] { return cluster_->node(2).log().size() > 5; });
+  cluster_->nodes[1] = std::make_unique<FakeNode>(
+      cluster_->loop, [](const Words&) { return "+OK\r\n"; }, port);
+  EXPECT_EQ(reply(number), "+OK\r\n");
+}
+
+TEST_F(OperationsTest, AWriteThatHangsAfterTryAgainIsUncertain) {
+  Make({.deadline_ms = 400, .retry_interval_ms = 5});
+  int asked = 0;
+  cluster_->node(2).set_answer([&](const Words&) -> std::string {
+    return ++asked < 3 ? "-TRYAGAIN Multiple keys\r\n" : "";
+  });
+  const std::string error = Ask({"RENAME", "a", "{a}2"});
+  EXPECT_TRUE(error.starts_with("-UNCERTAIN no reply from ")) << error;
+  EXPECT_EQ(outcome_, Outcome::kUncertain);
 }
 
 TEST_F(OperationsTest, OnePartThatFailsIsTheReply) {
