@@ -208,8 +208,8 @@ bool ScanOperation::MatchesMap(const NodeView& view) {
 
 void ScanOperation::OnLookBefore() {
   const auto view = ParseNodeView(gather_.part(0).reply, node_);
-  const bool first = cursor_.slot == executor().access().map()->shards()[0].first_slot();
   if (!view || !view->leaving.empty() || !MatchesMap(*view)) return WalkBySlot();
+  const bool first = cursor_.slot == executor().access().map()->shards()[0].first_slot();
   const uint32_t print = view->print & ScanCursor::kPrintMask;
   if (!first && print != cursor_.print) return WalkBySlot();
   cursor_.print = print;
@@ -255,14 +255,20 @@ void ScanOperation::OnScanned() {
 }
 
 void ScanOperation::OnLookAfter() {
+  std::optional<Slot> next;
   if (watches()) {
     const auto view = ParseNodeView(gather_.part(0).reply, node_);
     if (!view || !view->leaving.empty() ||
         (view->print & ScanCursor::kPrintMask) != cursor_.print) {
       return WalkBySlot();
     }
+    // Not by the map, which may have lost a primary by now.
+    const auto behind =
+        std::upper_bound(view->lowest.begin(), view->lowest.end(), cursor_.slot);
+    if (behind != view->lowest.end()) next = *behind;
+  } else {
+    next = NextPrimary(cursor_.slot, *executor().access().map());
   }
-  const auto next = NextPrimary(cursor_.slot, *executor().access().map());
   if (!next) return DeliverPage(0);
   cursor_.slot = *next;
   cursor_.node = 0;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,34 @@ TEST_F(ScanTest, ASlotOnItsWayIsListedAtBothNodes) {
   EXPECT_EQ(Ask({"SCAN", "0"}), "*2\r\n" + next + Bulks({"x", "s", "y"}));
   EXPECT_EQ(Ask({"SCAN", by_slot, "MATCH", "[xy]"}), "*2\r\n" + next + Bulks({"x", "y"}));
   EXPECT_EQ(Ask({"SCAN", by_slot, "TYPE", "SET"}), "*2\r\n" + next + Bulks({"s"}));
+}
+
+TEST_F(ScanTest, AMapThatLosesAPrimaryDoesNotEndTheWalk) {
+  Make();
+  int looks = 0;
+  Serve(0, [this] { return Nodes(0, thirds_); }, "*2\r\n$1\r\n0\r\n*0\r\n");
+  Serve(1,
+        [&] {
+          if (++looks == 2) cluster_->access.SetMap(cluster_->Map({0, 1, 2}, /*complete=*/false));
+          return Nodes(1, thirds_);
+        },
+        "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nc\r\n");
+  const std::string reply = Ask({"SCAN", "0"});
+  EXPECT_EQ(looks, 2);
+  const std::string cursor = reply.substr(reply.find("\r\n", 4) + 2);
+  EXPECT_EQ(DecodeScanCursor(std::stoull(cursor)).slot, 10923) << reply;
+}
+
+TEST_F(ScanTest, AMapThatLosesAllPrimariesIsAnError) {
+  Make();
+  Serve(0,
+        [this] {
+          cluster_->access.SetMap(std::make_shared<topology::SlotMap>(
+              std::vector<topology::Shard>{}, ++cluster_->versions, 1));
+          return Nodes(0, thirds_);
+        },
+        "");
+  EXPECT_EQ(Ask({"SCAN", "0"}), "-CLUSTERDOWN Hash slot not served\r\n");
 }
 
 TEST_F(ScanTest, WrongArguments) {
