@@ -128,6 +128,7 @@ void BlockingOperation::Send() {
   sent_micros_ = executor().now_micros();
   elsewhere_since_micros_ = 0;
   const std::string_view parts[] = {bytes_};
+  by_ask_ = asking_;
   lease_->Send({.version = version(),
                 .database = database_,
                 .asking = std::exchange(asking_, false)},
@@ -296,8 +297,16 @@ void BlockingOperation::OnNewMap() {
     return;
   }
   if (state_ != State::kSent) return;
-  const topology::Shard* shard = executor().access().map()->ShardOf(slot_);
-  const bool elsewhere = shard == nullptr || shard->primary.endpoint != node_;
+  const topology::SlotMap& map = *executor().access().map();
+  const topology::Shard* shard = map.ShardOf(slot_);
+  bool elsewhere = shard == nullptr || shard->primary.endpoint != node_;
+  if (by_ask_) {
+    // As long as the slot is on its way there, the map says otherwise.
+    elsewhere = elsewhere && std::none_of(map.shards().begin(), map.shards().end(),
+                                          [this](const topology::Shard& other) {
+                                            return other.primary.endpoint == node_;
+                                          });
+  }
   if (elsewhere == (elsewhere_since_micros_ != 0)) return;
   elsewhere_since_micros_ = elsewhere ? executor().now_micros() : 0;
   ArmTimer();

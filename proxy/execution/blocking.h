@@ -115,6 +115,7 @@ class BlockingOperation final : public Operation,
   net::Endpoint node_;
   bool redirected_ = false;  // node_ comes from a redirect, not from the map
   bool asking_ = false;
+  bool by_ask_ = false;  // it was so when it was sent
   int redirects_ = 0;
   int64_t sent_micros_ = 0;
   int64_t away_since_micros_ = 0;  // 0: it is not

@@ -32,6 +32,7 @@ struct KeyWatch::Key {
   Tracker* tracker = nullptr;            // that tells of its next change
   std::optional<net::Endpoint> redirect;  // where the next look goes; else the map says it
   bool asking = false;
+  bool by_ask = false;  // so were the last looks
   int redirects = 0;
   uint64_t looks = 0;      // begun
   size_t looks_under_way = 0;
@@ -211,6 +212,7 @@ void KeyWatch::LookAt(Key& key) {
   look->number = ++key.looks;
   look->place = tracker.looks.insert(tracker.looks.end(), std::move(owned));
   ++key.looks_under_way;
+  key.by_ask = key.asking;
   const std::string_view words[] = {"TYPE", key.name};
   std::string request;
   AppendRequest(words, &request);
@@ -266,6 +268,8 @@ void KeyWatch::OnLookReply(Key& key, uint64_t number, std::string_view reply, ch
   key.type = reply.substr(1, reply.size() - 3);
   key.exists = key.type != "none";
   if (key.waiters.empty()) return ForgetIfUnused(key);
+  // The slot may be kept where it is after all, of which neither node tells.
+  if (key.by_ask) LookLater(key);
   std::vector<Waiter*> looked;
   for (Interest* interest : key.waiters) {
     if (interest->looked || interest->first_look > number) continue;
