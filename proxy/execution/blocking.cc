@@ -18,6 +18,7 @@ constexpr int64_t kFirstPauseMillis = 1;
 // A node that has lost a slot tells those who wait there itself, within a second or so. One that has
 // not by then is cut off, or hangs.
 constexpr int64_t kElsewhereMicros = 3'000'000;
+constexpr std::string_view kPing = "*1\r\n$4\r\nPING\r\n";
 
 uint64_t MillisUntil(int64_t micros, int64_t now) {
   return static_cast<uint64_t>(std::max<int64_t>(0, micros - now + kMicrosPerMilli - 1) /
@@ -89,6 +90,7 @@ void BlockingOperation::Begin(const Request& request) {
     }
   }
   timer_ = std::make_unique<net::Timer>(executor().access().loop(), [this] { OnTimer(); });
+  begun_.operation = this;
   executor().access().Watch(*this);
   Send();
 }
@@ -127,6 +129,10 @@ void BlockingOperation::Send() {
   state_ = State::kSent;
   sent_micros_ = executor().now_micros();
   elsewhere_since_micros_ = 0;
+  if (unblock_answer_ != nullptr && !begun_.pending()) {
+    const std::string_view ping[] = {kPing};
+    lease_->Send({.version = version(), .database = database_}, ping, &begun_);
+  }
   const std::string_view parts[] = {bytes_};
   by_ask_ = asking_;
   lease_->Send({.version = version(),
@@ -134,6 +140,16 @@ void BlockingOperation::Send() {
                 .asking = std::exchange(asking_, false)},
                parts, this);
   ArmTimer();
+}
+
+BlockingOperation::Begun::~Begun() {
+  if (pending()) Cancel();
+}
+
+void BlockingOperation::Begun::OnReply(std::string_view, char) {
+  operation->unblocker_.Start(operation->executor().access().pool(), *operation->lease_,
+                              operation->unblock_with_error_,
+                              std::exchange(operation->unblock_answer_, nullptr));
 }
 
 void BlockingOperation::OnReply(std::string_view reply, char type) {
@@ -178,7 +194,7 @@ void BlockingOperation::OnError(std::string_view reply) {
 
 bool BlockingOperation::EndIfUnblocked() {
   // Whoever unblocks it does not find it there any more.
-  if (!unblocker_.started()) return false;
+  if (!unblocker_.started() && unblock_answer_ == nullptr) return false;
   const bool error = unblock_with_error_;
   End(true);
   if (error) {
@@ -313,11 +329,18 @@ void BlockingOperation::OnNewMap() {
 }
 
 void BlockingOperation::Unblock(bool error, std::function<void(bool)> answer) {
-  if (unblocker_.started()) return answer(false);
+  if (unblocker_.started() || unblock_answer_ != nullptr) return answer(false);
   unblock_with_error_ = error;
   if (state_ == State::kSent && lease_->client_id() != 0) {
     unblocker_.Start(executor().access().pool(), *lease_, error, std::move(answer));
     return;
+  }
+  if (state_ == State::kSent) {
+    // It may be served at once, which the shard has not been asked yet.
+    unblock_answer_ = std::move(answer);
+    Cancel();
+    lease_.reset();
+    return Send();
   }
   // Nothing of it has reached a shard.
   End(true);
@@ -330,8 +353,10 @@ void BlockingOperation::End(bool unblocked) {
   state_ = State::kIdle;
   timer_->Stop();
   if (pending()) Cancel();
+  if (begun_.pending()) begun_.Cancel();
   lease_.reset();
   unblocker_.Finish(unblocked);
+  if (unblock_answer_ != nullptr) std::exchange(unblock_answer_, nullptr)(unblocked);
 }
 
 void BlockingOperation::EndWith(std::string_view reply, Outcome outcome) {

@@ -83,6 +83,16 @@ class BlockingOperation final : public Operation,
   void Recycle() override { delete this; }
   bool is_patient() const override { return true; }
 
+  // A PING in front of the request, when it matters that the shard has begun with it.
+  struct Begun final : backend::Call {
+    BlockingOperation* operation = nullptr;
+
+    ~Begun() override;
+    void OnReply(std::string_view reply, char type) override;
+    // The request behind it fails, too.
+    void OnFailure(backend::Failure, std::string_view) override {}
+  };
+
   void OnReply(std::string_view reply, char type) override;
   void OnFailure(backend::Failure failure, std::string_view detail) override;
   void OnNewMap() override;
@@ -123,6 +133,9 @@ class BlockingOperation final : public Operation,
   std::string cause_;              // of a pause
   Outcome cause_outcome_ = Outcome::kUnreachable;
   bool unblock_with_error_ = false;
+  // Of an UNBLOCK for which it has to begin first.
+  std::function<void(bool)> unblock_answer_;
+  Begun begun_;
   LeaseUnblocker unblocker_;
   std::unique_ptr<net::Timer> timer_;
 };

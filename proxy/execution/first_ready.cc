@@ -290,9 +290,10 @@ void FirstReadyOperation::ArmTimer() {
   int64_t wake = patience_micros_;
   if (state_ == State::kWaiting) {
     wake = ends_micros_;
-  } else if (state_ == State::kLooking && ends_micros_ != 0) {
+  } else if (state_ == State::kLooking && (ends_micros_ != 0 || unblock_answer_ != nullptr)) {
     const int64_t soon = executor().now_micros() + kLookingCheckMicros;
-    wake = std::min(wake, std::max(ends_micros_, soon));
+    const int64_t wish = unblock_answer_ != nullptr ? 0 : ends_micros_;
+    wake = std::min(wake, std::max(wish, soon));
   }
   if (wake == 0) return timer_->Stop();
   const int64_t left = wake - executor().now_micros() + kMicrosPerMilli - 1;
@@ -306,12 +307,14 @@ void FirstReadyOperation::OnTimer() {
     return ArmTimer();
   }
   if (state_ == State::kLooking) {
-    const bool over = ends_micros_ != 0 && now >= ends_micros_ && AnyAway();
+    const bool ended = unblock_answer_ != nullptr || (ends_micros_ != 0 && now >= ends_micros_);
+    const bool over = ended && AnyAway();
     if (now < patience_micros_ && !over) return ArmTimer();
     // Those that can be reached serve it, as they do when it waits already.
     const bool some = std::any_of(interests_.begin(), interests_.end(),
                                   [](const KeyWatch::Interest& key) { return key.looked; });
     if (some) return TakeNext();
+    if (unblock_answer_ != nullptr) return EndWait(true);
   }
   if (state_ != State::kLooking && now < patience_micros_) return ArmTimer();
   if (state_ == State::kTaking && !first_round_) {
@@ -342,8 +345,9 @@ void FirstReadyOperation::Unblock(bool error, std::function<void(bool)> answer) 
   if (unblock_answer_ != nullptr || state_ == State::kRejected) return answer(false);
   unblock_with_error_ = error;
   unblock_answer_ = std::move(answer);
-  // Whether it is being served right now, the shard will say.
-  if (state_ != State::kTaking) EndWait(true);
+  // Whether it is served at once, or right now, the shards will say.
+  if (state_ == State::kWaiting) return EndWait(true);
+  if (state_ == State::kLooking) ArmTimer();
 }
 
 void FirstReadyOperation::EndWait(bool unblocked) {

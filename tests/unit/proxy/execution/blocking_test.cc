@@ -246,7 +246,7 @@ TEST_F(BlockingTest, UnblockedWhileItsShardIsAway) {
   EXPECT_EQ(replies_[0], "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
   Start({"BLPOP", "b", "0"});
   last().Unblock(false, [&](bool) {});
-  EXPECT_EQ(replies_[1], kNothing);
+  EXPECT_EQ(reply(1), kNothing);
 }
 
 TEST_F(BlockingTest, LeaseThatMayYetBeUnblockedIsForNobodyElse) {
@@ -276,6 +276,52 @@ TEST_F(BlockingTest, UnblockedWhileItsSlotMoves) {
   EXPECT_EQ(reply(0), kNothing);
   EXPECT_TRUE(unblocked);
   EXPECT_TRUE(node(1).log().empty());
+}
+
+TEST_F(BlockingTest, StaysWhereItsSlotIsOnItsWayTo) {
+  node(0).set_answer([this](const Words&) {
+    return "-ASK 3300 127.0.0.1:" + std::to_string(node(1).port()) + "\r\n";
+  });
+  node(1).set_answer([](const Words& words) { return words[0] == "ASKING" ? "+OK\r\n" : ""; });
+  Start({"BLPOP", "b", "0"});
+  ASSERT_TRUE(Until([&] { return node(1).log().size() == 2; }));
+  cluster_.access.SetMap(cluster_.Map());
+  // Longer than the patience with a node that hangs.
+  RunFor(cluster_.loop, 3200);
+  EXPECT_EQ(node(0).log().size(), 1u);
+  EXPECT_EQ(node(1).open(), 1u);
+}
+
+TEST_F(BlockingTest, UnblockedBeforeItsShardWasAskedGetsWhatIsThere) {
+  node(0).set_answer([](const Words& words) {
+    return words[0] == "PING" ? "+PONG\r\n" : "*2\r\n$1\r\nb\r\n$1\r\nx\r\n";
+  });
+  Start({"BLPOP", "b", "0"});
+  int answers = 0;
+  bool unblocked = true;
+  last().Unblock(false, [&](bool yes) {
+    ++answers;
+    unblocked = yes;
+  });
+  EXPECT_EQ(reply(0), "*2\r\n$1\r\nb\r\n$1\r\nx\r\n");
+  EXPECT_EQ(answers, 1);
+  EXPECT_FALSE(unblocked);
+  EXPECT_EQ(node(0).log()[1], "BLPOP b 0");
+}
+
+TEST_F(BlockingTest, UnblockedBeforeItsShardWasAskedWaitsForNothing) {
+  node(0).set_answer([this](const Words& words) -> std::string {
+    if (words[0] == "PING") return "+PONG\r\n";
+    if (words[0] != "CLIENT") return "";
+    node(0).Say(kNothing);
+    return ":1\r\n";
+  });
+  Start({"BLPOP", "b", "0"});
+  bool unblocked = false;
+  last().Unblock(false, [&](bool yes) { unblocked = yes; });
+  EXPECT_EQ(reply(0), kNothing);
+  EXPECT_TRUE(unblocked);
+  EXPECT_EQ(node(0).log()[2], "CLIENT UNBLOCK 42 TIMEOUT");
 }
 
 // For keys of several shards
@@ -465,6 +511,41 @@ TEST_F(FirstReadyTest, TimesOutAndIsUnblocked) {
   Start({"GET", "b"});
   EXPECT_EQ(reply(served), "*2\r\n$1\r\nb\r\n$1\r\n1\r\n");
   EXPECT_FALSE(unblocked);
+}
+
+TEST_F(FirstReadyTest, UnblockedBeforeItHasLookedGetsWhatIsThere) {
+  lists_["b"] = {"1"};
+  const size_t served = Start({"BLPOP", "b", "c", "0"});
+  bool unblocked = true;
+  last().Unblock(false, [&](bool yes) { unblocked = yes; });
+  EXPECT_EQ(reply(served), "*2\r\n$1\r\nb\r\n$1\r\n1\r\n");
+  EXPECT_FALSE(unblocked);
+  const size_t waits = Start({"BLPOP", "b", "c", "0"});
+  last().Unblock(true, [&](bool yes) { unblocked = yes; });
+  EXPECT_EQ(reply(waits), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+  EXPECT_TRUE(unblocked);
+  // Whose shards are all away.
+  node(0).Stop();
+  node(1).Stop();
+  const size_t away = Start({"BLPOP", "b", "c", "0"});
+  last().Unblock(false, [](bool) {});
+  EXPECT_EQ(reply(away), kNothing);
+}
+
+TEST_F(FirstReadyTest, SlotThatIsKeptAfterAllIsLookedAtThere) {
+  bool leaves = true;
+  node(0).set_answer([&](const Words& words) -> std::string {
+    if (leaves && words[0] == "TYPE") {
+      return "-ASK 3300 127.0.0.1:" + std::to_string(node(2).port()) + "\r\n";
+    }
+    return Answer(words);
+  });
+  const size_t waits = Start({"BLPOP", "b", "c", "0"});
+  ASSERT_TRUE(Until([&] { return last().waits(); }));
+  EXPECT_GE(Count(2, "TYPE b"), 1u);
+  leaves = false;
+  lists_["b"] = {"1"};
+  EXPECT_EQ(reply(waits), "*2\r\n$1\r\nb\r\n$1\r\n1\r\n");
 }
 
 TEST_F(FirstReadyTest, MalformedIsTheShardsToSay) {
