@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/resp/number.h"
 #include "common/resp/reply_parser.h"
 #include "proxy/execution/error_text.h"
 
@@ -418,10 +419,11 @@ void ReplySwapDb(const Arguments& arguments, Answers answers, ReplyWriter& reply
                                            "ERR invalid second DB index"};
   bool in_range = true;
   for (size_t i = 0; i < 2; ++i) {
-    const std::string& text = arguments[i + 1];
-    int database = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), database);
-    if (code != std::errc() || end != text.data() + text.size()) return reply.Error(kInvalid[i]);
+    int64_t database = 0;
+    if (!resp::ParseLength(arguments[i + 1], &database) || database < INT32_MIN ||
+        database > INT32_MAX) {
+      return reply.Error(kInvalid[i]);
+    }
     in_range = in_range && database == 0;
   }
   if (!in_range) return reply.Error("ERR DB index is out of range");

@@ -112,6 +112,11 @@ TEST(AdminMergeTest, SwapDbOfAClusterIsThatOfOneDatabase) {
             "-ERR invalid first DB index\r\n");
   EXPECT_EQ(Merged(ReplySwapDb, {refusal, refusal}, {"SWAPDB", "0", "y"}),
             "-ERR invalid second DB index\r\n");
+  // Redis reads no such numbers.
+  EXPECT_EQ(Merged(ReplySwapDb, {refusal, refusal}, {"SWAPDB", "00", "0"}),
+            "-ERR invalid first DB index\r\n");
+  EXPECT_EQ(Merged(ReplySwapDb, {refusal, refusal}, {"SWAPDB", "0", "-0"}),
+            "-ERR invalid second DB index\r\n");
   EXPECT_EQ(Merged(ReplySwapDb, {"+OK\r\n", "+OK\r\n"}, {"SWAPDB", "0", "1"}), "+OK\r\n");
 }
 
