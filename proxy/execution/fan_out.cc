@@ -47,7 +47,6 @@ bool FanOutOperation::AddSplitParts(const Request& request) {
   while (!rest.empty()) {
     const auto run = routing::Plan::FirstRun(rest);
     Gather::Part& part = gather_.Add(run[0].slot);
-    part.first_key = static_cast<uint32_t>(keys_.size() - rest.size());
     part.key_count = static_cast<uint32_t>(run.size());
     rest = rest.subspan(run.size());
     std::string& bytes = part.request.bytes();
@@ -73,7 +72,7 @@ bool FanOutOperation::AskSingly() {
     const std::vector<std::string_view> arguments = ArgumentsOf(part.request.bytes());
     for (size_t at = 1; at + step <= arguments.size(); at += step) {
       Gather::Part& single = singles_.Add(part.slot);
-      single.first_key = static_cast<uint32_t>(i);
+      single.belongs_to = static_cast<uint32_t>(i);
       std::string& bytes = single.request.bytes();
       AppendArrayHeader(1 + step, &bytes);
       AppendBulk(arguments[0], &bytes);
@@ -90,11 +89,11 @@ void FanOutOperation::JoinSingles() {
   const command::ResponsePolicy policy = command().spec->response_policy;
   std::vector<ShardReply> replies;
   for (size_t i = 0; i < singles_.size();) {
-    Gather::Part& part = gather_.part(singles_.part(i).first_key);
+    Gather::Part& part = gather_.part(singles_.part(i).belongs_to);
     replies.clear();
     const Gather::Part* failure = nullptr;
-    for (const uint32_t whose = singles_.part(i).first_key;
-         i < singles_.size() && singles_.part(i).first_key == whose; ++i) {
+    for (const uint32_t whose = singles_.part(i).belongs_to;
+         i < singles_.size() && singles_.part(i).belongs_to == whose; ++i) {
       const Gather::Part& single = singles_.part(i);
       if (single.failed() && failure == nullptr) failure = &single;
       replies.push_back({single.reply, single.type});

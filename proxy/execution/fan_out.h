@@ -35,7 +35,7 @@ class FanOutOperation final : public Operation, private Gather::Owner {
   void Answer();
 
   Gather gather_;
-  Gather singles_;  // first_key: the part of gather_ that each belongs to
+  Gather singles_;  // belongs_to: the part of gather_ that each belongs to
   ShardRequest::Terms terms_;
   int key_step_ = 0;
   std::vector<routing::Plan::Key> keys_;  // of a split, the plan's

@@ -11,9 +11,12 @@
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/executor.h"
 #include "proxy/execution/timeout.h"
+#include "proxy/routing/ignore_case.h"
 
 namespace keyway::proxy::execution {
 namespace {
+
+using routing::EqualsIgnoreCase;
 
 constexpr int64_t kMicrosPerMilli = 1000;
 constexpr int64_t kLookingCheckMicros = 20'000;
@@ -23,12 +26,6 @@ constexpr FirstReadyRow kRows[] = {
     {"blmpop", "LMPOP", "list", {}},       {"bzpopmin", "ZMPOP", "zset", "MIN"},
     {"bzpopmax", "ZMPOP", "zset", "MAX"},  {"bzmpop", "ZMPOP", "zset", {}},
 };
-
-bool Is(std::string_view text, std::string_view upper) {
-  return std::equal(text.begin(), text.end(), upper.begin(), upper.end(), [](char a, char b) {
-    return (a >= 'a' && a <= 'z' ? static_cast<char>(a - 'a' + 'A') : a) == b;
-  });
-}
 
 bool IsPositive(std::string_view text) {
   int64_t value = 0;
@@ -99,7 +96,7 @@ void KeyPop::PutBack(std::string_view reply) {
   std::vector<std::string_view> words;
   const std::string_view key = value->elements[0].text;
   if (row_.type == "list") {
-    words = {Is(where_, "LEFT") ? "LPUSH" : "RPUSH", key};
+    words = {EqualsIgnoreCase(where_, "LEFT") ? "LPUSH" : "RPUSH", key};
     // The last that was taken stands next to what is there still.
     for (auto element = taken.rbegin(); element != taken.rend(); ++element) {
       words.push_back(element->text);
@@ -143,13 +140,14 @@ bool FirstReadyOperation::ReadArguments(const Request& request) {
   const auto options = arguments.subspan(static_cast<size_t>(plan.keys.back().index) + 1);
   if (options.size() != 1 && options.size() != 3) return false;
   const bool list = row_->type == "list";
-  if (!Is(options[0], list ? "LEFT" : "MIN") && !Is(options[0], list ? "RIGHT" : "MAX")) {
+  if (!EqualsIgnoreCase(options[0], list ? "LEFT" : "MIN") &&
+      !EqualsIgnoreCase(options[0], list ? "RIGHT" : "MAX")) {
     return false;
   }
   where_ = options[0];
   if (options.size() == 1) return true;
   count_ = options[2];
-  return Is(options[1], "COUNT") && IsPositive(count_);
+  return EqualsIgnoreCase(options[1], "COUNT") && IsPositive(count_);
 }
 
 void FirstReadyOperation::Begin(const Request& request) {

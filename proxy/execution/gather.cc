@@ -60,7 +60,7 @@ void Gather::Reset() {
     part.node = {};
     part.type = 0;
     part.outcome = Outcome::kOk;
-    part.first_key = part.key_count = 0;
+    part.key_count = part.belongs_to = 0;
   }
   used_ = 0;
   byte_limit_ = SIZE_MAX;

@@ -23,9 +23,9 @@ class Gather final : private ShardRequest::Owner {
     std::string reply;
     char type = 0;
     Outcome outcome = Outcome::kOk;
-    // Of a request split by key: which of the plan's keys this part asks for.
-    uint32_t first_key = 0;
+    // For the owner.
     uint32_t key_count = 0;
+    uint32_t belongs_to = 0;
 
     bool failed() const { return type == '-' || type == '!'; }
   };

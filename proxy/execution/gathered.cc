@@ -52,7 +52,6 @@ void GatheredOperation::AskShards() {
       names.push_back(words_[static_cast<size_t>(key.index)]);
     }
     Gather::Part& part = gather_.Add(group[0].slot);
-    part.key_count = static_cast<uint32_t>(group.size());
     AppendQuestion(names, group[0].index == first_index, &part.request.bytes());
   }
   gather_.set_byte_limit(executor().access().options().max_gathered_bytes);

@@ -9,18 +9,15 @@
 #include "proxy/execution/encode.h"
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/gathered.h"
+#include "proxy/routing/ignore_case.h"
 
 namespace keyway::proxy::execution {
 namespace {
 
+using routing::EqualsIgnoreCase;
+
 constexpr std::string_view kSyntaxError = "ERR syntax error";
 constexpr std::string_view kStrangeReply = "ERR keyway-proxy: a shard's reply has a strange shape";
-
-bool EqualsIgnoreCase(std::string_view text, std::string_view upper) {
-  return std::equal(text.begin(), text.end(), upper.begin(), upper.end(), [](char a, char b) {
-    return (a >= 'a' && a <= 'z' ? static_cast<char>(a - 'a' + 'A') : a) == b;
-  });
-}
 
 // Takes a reply apart from its front, in either version of RESP.
 class ReplyReader {

@@ -11,9 +11,12 @@
 #include "proxy/execution/encode.h"
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/executor.h"
+#include "proxy/routing/ignore_case.h"
 
 namespace keyway::proxy::execution {
 namespace {
+
+using routing::EqualsIgnoreCase;
 
 // Pages of primaries, or batches of slots, that one request may look through for a key.
 constexpr int kMaxRounds = 32;
@@ -21,14 +24,6 @@ constexpr int kSlotsInBatch = 256;
 constexpr uint64_t kRetryMs = 50;
 constexpr std::string_view kViewRequest = "*2\r\n$7\r\nCLUSTER\r\n$5\r\nNODES\r\n";
 constexpr std::string_view kSyntaxError = "ERR syntax error";
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  const auto upper = [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return upper(x) == upper(y); });
-}
 
 // Splits "*2\r\n$<n>\r\n<cursor>\r\n<keys>"; `keys` without their header, and how many these are.
 bool ReadScanReply(std::string_view reply, std::string_view* cursor, std::string_view* keys,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/slot/slot.h"
+#include "proxy/routing/ignore_case.h"
 
 namespace keyway::proxy::routing {
 namespace {
@@ -15,12 +16,6 @@ using Arguments = std::span<const std::string_view>;
 
 constexpr std::string_view kBlockOption = "BLOCK";
 constexpr std::string_view kTimeoutName = "timeout";
-
-bool EqualsIgnoreCase(std::string_view text, std::string_view upper) {
-  return std::equal(text.begin(), text.end(), upper.begin(), upper.end(), [](char a, char b) {
-    return (a >= 'a' && a <= 'z' ? static_cast<char>(a - 'a' + 'A') : a) == b;
-  });
-}
 
 // How many words an argument takes behind its token.
 size_t ValueCount(const command::Argument& argument) {
