@@ -42,6 +42,16 @@ bool IsHttp(std::string_view word) {
   return equals("post") || equals("host:");
 }
 
+// Whether `bytes`, which gave `arguments`, are an array of bulk strings as one writes it. Empty requests may
+// stand before it; and a length line may end in a CR and any other byte, as Redis does not look at it,
+// while those who change a request do.
+bool IsPlainArray(std::string_view bytes, std::span<const std::string_view> arguments) {
+  if (bytes[0] != '*' || bytes[1] < '1' || bytes[1] > '9') return false;
+  return bytes[bytes.find('\r') + 1] == '\n' &&
+         std::all_of(arguments.begin(), arguments.end(),
+                     [](std::string_view argument) { return argument.data()[-1] == '\n'; });
+}
+
 // Never 0.
 size_t HashOf(std::string_view script) {
   return std::hash<std::string_view>()(script) | 1;
@@ -100,10 +110,9 @@ size_t Session::OnBytes(std::string_view bytes) {
       done += consumed;
       break;
     }
-    // Empty requests may stand before it; then, as for an inline request, it is written anew.
-    const bool is_array = rest[0] == '*' && rest[1] >= '1' && rest[1] <= '9';
-    if (!Dispatch(parser_.arguments(),
-                  is_array ? rest.substr(0, consumed) : std::string_view())) {
+    const std::string_view request = rest.substr(0, consumed);
+    const bool forwardable = IsPlainArray(request, parser_.arguments());
+    if (!Dispatch(parser_.arguments(), forwardable ? request : std::string_view())) {
       if (held_by_pause_) context_.statistics.blocked.Add(1);
       break;
     }
