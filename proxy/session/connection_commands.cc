@@ -130,8 +130,9 @@ void Reset(LocalCall& call) {
   client.version = resp::Version::kResp2;
   client.database = 0;
   client.name.clear();
+  // It ends CLIENT REPLY OFF, but not a SKIP that is about itself.
+  call.answer_anyway = client.replies_off;
   client.replies_off = client.skip_next = false;
-  call.answer_anyway = true;
   call.reply.Simple("RESET");
 }
 
