@@ -155,8 +155,8 @@ void RegisterClusterCommands(LocalCommands& commands) {
   commands.Add("cluster|info", ClusterInfo);
   commands.Add("cluster|myid", MyId);
   commands.Add("cluster|keyslot", KeySlotOf);
-  commands.Add("cluster|countkeysinslot", AskSlot);
-  commands.Add("cluster|getkeysinslot", AskSlot);
+  commands.AddQuiet("cluster|countkeysinslot", AskSlot);
+  commands.AddQuiet("cluster|getkeysinslot", AskSlot);
   commands.Add("cluster|replicas", Replicas);
   commands.Add("cluster|slaves", Replicas);
   commands.Add("cluster|count-failure-reports", CountFailureReports);

@@ -213,10 +213,10 @@ void Help(LocalCall& call) {
 }  // namespace
 
 void RegisterConfigCommands(LocalCommands& commands) {
-  commands.Add("config|get", Get);
-  commands.Add("config|set", Set);
-  commands.Add("config|resetstat", ResetStat);
-  commands.Add("config|rewrite", Rewrite);
+  commands.AddQuiet("config|get", Get);
+  commands.AddQuiet("config|set", Set);
+  commands.AddQuiet("config|resetstat", ResetStat);
+  commands.AddQuiet("config|rewrite", Rewrite);
   commands.Add("config|help", Help);
 }
 

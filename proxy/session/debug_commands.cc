@@ -116,7 +116,7 @@ void Debug(LocalCall& call) {
 }  // namespace
 
 void RegisterDebugCommands(LocalCommands& commands) {
-  commands.Add("debug", Debug);
+  commands.AddQuiet("debug", Debug);
 }
 
 }  // namespace keyway::proxy::session

@@ -65,7 +65,7 @@ void RegisterServerCommands(LocalCommands& commands) {
   commands.Add("module|help", ModuleHelp);
   commands.Add("role", Role);
   commands.AddQuiet("wait", Wait);
-  commands.Add("info", Info);
+  commands.AddQuiet("info", Info);
   commands.Add("command", CommandTable);
   commands.AddAll("command", CommandTable);
 }

@@ -282,17 +282,16 @@ void Session::Forward(const command::Command& command, std::span<const std::stri
     raw = context_.encoded;
   }
   const execution::Request request = MakeRequest(command, arguments, raw);
-  if (in_flight_ == 0) {
-    scripts_in_flight_ = context_.plan.scripts;
-    script_sent_again_ = 0;
-  }
-  RunOperation(*context_.executor.Create(request), request);
+  RunOperation(*context_.executor.Create(request), request, context_.plan.scripts);
 }
 
-void Session::RunOperation(execution::Operation& operation, const execution::Request& request) {
+void Session::RunOperation(execution::Operation& operation, const execution::Request& request,
+                           bool scripts) {
   operation.silent = running_silently_;
   operation.request_bytes = request.bytes.size();
   if (in_flight_++ == 0) {
+    scripts_in_flight_ = scripts;
+    script_sent_again_ = 0;
     const topology::SlotMap* map = context_.executor.access().map();
     map_version_ = map == nullptr ? 0 : map->version();
   }

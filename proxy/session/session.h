@@ -110,7 +110,9 @@ class Session final : public net::StreamHandler,
   // For local commands ---------------------------------------------------------------------------
 
   // Puts `operation` in the queue and starts it; its reply is the reply of the command being run.
-  void RunOperation(execution::Operation& operation, const execution::Request& request);
+  // `scripts`: it goes the way of scripts (Plan::scripts).
+  void RunOperation(execution::Operation& operation, const execution::Request& request,
+                    bool scripts = false);
   // SELECT: `operation` finds out whether `database` exists; if so it is the client's from then on.
   void RunSelect(execution::Operation& operation, const execution::Request& request, int database);
   // Later requests wait until those before are answered: what they mean is about to change.

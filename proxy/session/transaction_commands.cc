@@ -126,10 +126,7 @@ void Session::EndTransaction() {
 }
 
 void Session::RunExec(const command::Command& command) {
-  if (in_flight_ == 0) {
-    scripts_in_flight_ = transaction_->runs_scripts();
-    script_sent_again_ = 0;
-  }
+  const bool scripts = transaction_->runs_scripts();
   auto* operation = new ExecOperation(*this, std::move(transaction_));
   execution::Request request;
   request.command = &command;
@@ -138,7 +135,7 @@ void Session::RunExec(const command::Command& command) {
   request.database = client_.database;
   request.client = client_.id;
   context_.executor.Adopt(operation);
-  RunOperation(*operation, request);
+  RunOperation(*operation, request, scripts);
 }
 
 void Session::Refuse(const command::Command* command, std::string_view text) {
