@@ -90,6 +90,11 @@ int64_t Session::idle_seconds() const {
   return (context_.loop.NowMicros() - active_micros_) / 1'000'000;
 }
 
+void Session::NoteSentBytes() {
+  if (std::exchange(bytes_sent_, stream_->bytes_sent()) == stream_->bytes_sent()) return;
+  active_micros_ = context_.loop.NowMicros();
+}
+
 // Reading
 // ------------------------------------------------------------------------------------------
 
@@ -405,6 +410,7 @@ void Session::Push(std::string_view message) {
 void Session::AfterOutput() {
   if (state_ == State::kDoomed) return;
   const size_t unsent = stream_->output().size();
+  if (unsent > 0) active_micros_ = context_.loop.NowMicros();
   if (unsent > 0 && !writes_late()) {
     if (in_flight_ > 0 && unsent < kLateBytes && !must_drain_ && state_ == State::kOpen) {
       context_.late_writes.Add(*this);

@@ -102,8 +102,10 @@ class Session final : public net::StreamHandler,
   net::Stream& stream() { return *stream_; }
   SessionContext& context() { return context_; }
   int64_t idle_seconds() const;
-  // Whether it waits for a reply.
-  bool busy() const { return !queue_.empty(); }
+  // Whether it waits for a reply, or its request for the end of CLIENT PAUSE.
+  bool busy() const { return !queue_.empty() || held_by_pause_; }
+  // Looks whether bytes have been sent since the last time: who takes a long reply slowly is not idle.
+  void NoteSentBytes();
   // One line of CLIENT LIST, without the line end.
   std::string Describe() const;
 
@@ -243,7 +245,8 @@ class Session final : public net::StreamHandler,
   std::unique_ptr<pubsub::Subscriptions> subscriptions_;
   int64_t soft_limit_since_ = 0;  // above it; 0: it is not
   int64_t created_micros_;
-  int64_t active_micros_;
+  int64_t active_micros_;  // when something was received, or written for it
+  uint64_t bytes_sent_ = 0;  // at the last NoteSentBytes
 };
 
 }  // namespace keyway::proxy::session

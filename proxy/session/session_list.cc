@@ -70,6 +70,7 @@ void SessionList::CloseIdle() {
   if (timeout == 0 && !subscribers) return;
   sessions_.ForEach([this, timeout](Session& session) {
     session.CheckOutput();
+    session.NoteSentBytes();
     // As in Redis, a client that waits for a reply or for messages is not idle.
     if (timeout == 0 || session.busy() || session.subscriptions() != nullptr) return;
     if (session.idle_seconds() <= timeout) return;
