@@ -27,6 +27,8 @@ Server::~Server() {
   for (const auto& worker : workers_) worker->Stop();
   JoinWorkers();
   endpoint_.reset();
+  // What one client's end tells another's thread, or the topology, they must be there to hear.
+  for (const auto& worker : workers_) worker->RemoveClients();
 }
 
 Status Server::Listen() {

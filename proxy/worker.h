@@ -90,6 +90,8 @@ class Worker {
   void Drain();
   void Stop() { loop_.Stop(); }
   void Join();
+  // Ends all clients at once. The thread has been joined.
+  void RemoveClients() { sessions_.RemoveAll(); }
 
   net::EventLoop& loop() { return loop_; }
   const execution::Statistics& statistics() const { return statistics_; }

@@ -22,8 +22,7 @@ SessionList::SessionList(SessionContext& context)
 }
 
 SessionList::~SessionList() {
-  doomed_.Splice(sessions_);
-  RemoveDoomed();
+  RemoveAll();
 }
 
 void SessionList::Accept(std::unique_ptr<net::Stream> stream) {
@@ -57,6 +56,11 @@ void SessionList::RemoveLater(Session& session) {
   static_cast<execution::ListLink<SessionTag>&>(session).Unlink();
   if (doomed_.empty()) context_.loop.AtEndOfPass([this] { RemoveDoomed(); });
   doomed_.PushBack(session);
+}
+
+void SessionList::RemoveAll() {
+  doomed_.Splice(sessions_);
+  RemoveDoomed();
 }
 
 void SessionList::RemoveDoomed() {

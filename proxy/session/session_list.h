@@ -18,7 +18,6 @@ class SessionList {
  public:
   // `context` refers to this list, and must outlive it.
   explicit SessionList(SessionContext& context);
-  // Destroys all sessions; what they have under way is cancelled.
   ~SessionList();
 
   // A new client. Over the limit of clients it gets Redis's error and is closed.
@@ -27,6 +26,8 @@ class SessionList {
 
   // `visit` must not destroy sessions; it may doom them.
   void ForEach(const std::function<void(Session&)>& visit);
+  // Destroys all sessions; what they have under way is cancelled.
+  void RemoveAll();
   // No session takes further requests; each closes when what it has asked is answered.
   void FinishAll();
 
