@@ -50,7 +50,8 @@ bool KnownType(std::string_view type) {
   return false;
 }
 
-// Asks all workers; `answer` writes the reply on this session's thread.
+// Asks all workers; `answer` writes the reply on this session's thread. The client's next request waits
+// until all have been asked.
 template <typename Question, typename AnswerFunction>
 void AskAllClients(LocalCall& call, Question question, AnswerFunction answer) {
   SessionContext& context = call.session.context();
@@ -63,6 +64,7 @@ void AskAllClients(LocalCall& call, Question question, AnswerFunction answer) {
       ticket->Answer(std::move(buffer));
     });
   }));
+  call.session.WaitForEarlier();
 }
 
 void List(LocalCall& call) {
@@ -288,14 +290,14 @@ void Unblock(LocalCall& call) {
           ticket->Answer(std::move(buffer));
         });
       }));
+  call.session.WaitForEarlier();
 }
 
-// Tells all workers of this proxy; the client's next request waits until all know.
+// Tells all workers of this proxy.
 void ChangePause(LocalCall& call, const std::function<void(Pause&)>& change) {
   AskAllClients(
       call, [change](SessionList& sessions, Census*) { change(sessions.pause()); },
       [](const Census&, resp::ReplyWriter& reply) { reply.Ok(); });
-  call.session.WaitForEarlier();
 }
 
 void PauseClients(LocalCall& call) {
@@ -342,7 +344,7 @@ void RegisterClientCommands(LocalCommands& commands) {
   commands.Add("client|trackinginfo", TrackingInfo);
   commands.Add("client|tracking", Tracking);
   commands.Add("client|caching", Caching);
-  commands.Add("client|unblock", Unblock);
+  commands.AddQuiet("client|unblock", Unblock);
   commands.AddQuiet("client|pause", PauseClients);
   commands.AddQuiet("client|unpause", Unpause);
   commands.Add("client|help", Help);
