@@ -1,9 +1,11 @@
 // CLIENT and its subcommands.
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "common/command/help.h"
 #include "proxy/execution/outcome.h"
@@ -69,7 +71,7 @@ void AskAllClients(LocalCall& call, Question question, AnswerFunction answer) {
 
 void List(LocalCall& call) {
   const auto arguments = call.arguments;
-  std::optional<std::set<uint64_t>> ids;
+  std::optional<std::vector<uint64_t>> ids;
   std::optional<bool> subscribers;
   bool none = false;
   if (arguments.size() == 4 && EqualsIgnoreCase(arguments[2], "type")) {
@@ -83,7 +85,7 @@ void List(LocalCall& call) {
     for (std::string_view text : arguments.subspan(3)) {
       int64_t id = 0;
       if (!ParseInteger(text, &id)) return call.Error("ERR Invalid client ID");
-      ids->insert(static_cast<uint64_t>(id));
+      ids->push_back(static_cast<uint64_t>(id));
     }
   } else if (arguments.size() != 2) {
     return call.Error(kSyntaxError);
@@ -94,17 +96,27 @@ void List(LocalCall& call) {
   }
   AskAllClients(
       call,
-      [ids, subscribers](SessionList& sessions, Census* census) {
+      [wanted = ids ? std::optional(std::set(ids->begin(), ids->end())) : std::nullopt,
+       subscribers](SessionList& sessions, Census* census) {
         sessions.ForEach([&](Session& session) {
           const uint64_t id = session.client().id;
           if (subscribers && *subscribers != (session.subscriptions() != nullptr)) return;
-          if (!ids || ids->contains(id)) census->lines.emplace_back(id, session.Describe());
+          if (!wanted || wanted->contains(id)) census->lines.emplace_back(id, session.Describe());
         });
       },
-      [](Census census, resp::ReplyWriter& reply) {
-        std::sort(census.lines.begin(), census.lines.end());
+      [ids](const Census& census, resp::ReplyWriter& reply) {
+        const std::map<uint64_t, std::string> lines(census.lines.begin(), census.lines.end());
         std::string text;
-        for (const auto& [id, line] : census.lines) text.append(line).append("\n");
+        if (!ids) {
+          for (const auto& [id, line] : lines) text.append(line).append("\n");
+        } else {
+          // In the order in which they were asked for, and as often.
+          for (const uint64_t id : *ids) {
+            if (const auto line = lines.find(id); line != lines.end()) {
+              text.append(line->second).append("\n");
+            }
+          }
+        }
         reply.Verbatim("txt", text);
       });
 }
