@@ -1,5 +1,4 @@
 // CLIENT and its subcommands.
-#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
