@@ -47,10 +47,6 @@ bool Subscriptions::Remove(Kind topic_kind, std::string_view name) {
   return true;
 }
 
-bool Subscriptions::Has(Kind kind, std::string_view name) const {
-  return of(kind).by_name.contains(name);
-}
-
 bool Subscriptions::empty() const {
   for (const OfKind& kind : kinds_) {
     if (!kind.order.empty()) return false;

@@ -26,7 +26,6 @@ class Subscriptions {
   bool Add(Topic& topic);
   // False: it is not there. The topic may be gone afterwards.
   bool Remove(Kind kind, std::string_view name);
-  bool Has(Kind kind, std::string_view name) const;
 
   bool empty() const;
   size_t count(Kind kind) const { return of(kind).order.size(); }

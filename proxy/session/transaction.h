@@ -97,8 +97,6 @@ class Transaction {
   // The bytes to be sent, MULTI ... EXEC, and how many requests these are. `guard`: a request that
   // is executed last, whose reply is left out. Once.
   std::string TakeBlock(std::string_view guard, int* requests);
-  // How many elements the shard's reply has in front of those that nobody asked for.
-  size_t shard_commands() const { return shard_commands_; }
 
   // The keys watched; nullptr when there are none.
   Watch* watch() { return watch_.get(); }
