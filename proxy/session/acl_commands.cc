@@ -18,11 +18,6 @@ void Refuse(LocalCall& call) {
   call.Error(routing::RefusalText(call.command));
 }
 
-void TooManyArguments(LocalCall& call) {
-  call.Error("ERR unknown subcommand or wrong number of arguments for '" +
-             std::string(call.arguments[1]) + "'. Try ACL HELP.");
-}
-
 void WhoAmI(LocalCall& call) {
   call.reply.Bulk(kDefaultUser);
 }

@@ -17,9 +17,6 @@
 namespace keyway::proxy::session {
 namespace {
 
-constexpr std::string_view kBadName =
-    "ERR Client names cannot contain spaces, newlines or special characters.";
-
 void Id(LocalCall& call) {
   call.reply.Integer(static_cast<int64_t>(call.session.client().id));
 }
@@ -34,7 +31,7 @@ void GetName(LocalCall& call) {
 }
 
 void SetName(LocalCall& call) {
-  if (!ValidClientName(call.arguments[2])) return call.Error(kBadName);
+  if (!ValidClientName(call.arguments[2])) return call.Error(kBadClientName);
   call.session.client().name = call.arguments[2];
   call.reply.Ok();
 }
@@ -274,8 +271,7 @@ void Caching(LocalCall& call) {
 
 void Unblock(LocalCall& call) {
   if (call.arguments.size() > 4) {
-    return call.Error(
-        "ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.");
+    return TooManyArguments(call);
   }
   if (call.arguments.size() == 4 && !EqualsIgnoreCase(call.arguments[3], "timeout") &&
       !EqualsIgnoreCase(call.arguments[3], "error")) {
@@ -314,8 +310,7 @@ void ChangePause(LocalCall& call, const std::function<void(Pause&)>& change) {
 void PauseClients(LocalCall& call) {
   Pause::Kind kind = Pause::Kind::kAll;
   if (call.arguments.size() > 4) {
-    return call.Error("ERR unknown subcommand or wrong number of arguments for '" +
-                      std::string(call.arguments[1]) + "'. Try CLIENT HELP.");
+    return TooManyArguments(call);
   }
   if (call.arguments.size() == 4) {
     if (EqualsIgnoreCase(call.arguments[3], "write")) {

@@ -17,8 +17,6 @@ constexpr std::string_view kHelloNeedsAuth =
 constexpr std::string_view kNoPasswordSet =
     "ERR AUTH <password> called without any password configured for the default user. Are you "
     "sure your configuration is correct?";
-constexpr std::string_view kBadClientName =
-    "ERR Client names cannot contain spaces, newlines or special characters.";
 
 void Ping(LocalCall& call) {
   if (call.arguments.size() > 2) {

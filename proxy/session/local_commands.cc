@@ -16,6 +16,10 @@ char Lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+char Upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
 }  // namespace
 
 void LocalCall::Defer(execution::Operation* operation) {
@@ -128,6 +132,13 @@ bool ParseInteger(std::string_view text, int64_t* value) {
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return Lower(x) == Lower(y); });
+}
+
+void TooManyArguments(LocalCall& call) {
+  std::string container(call.command.container->spec->name);
+  std::transform(container.begin(), container.end(), container.begin(), Upper);
+  call.Error("ERR unknown subcommand or wrong number of arguments for '" +
+             std::string(call.arguments[1]) + "'. Try " + container + " HELP.");
 }
 
 void WriteHelp(LocalCall& call, std::span<const std::string_view> lines) {

@@ -114,12 +114,16 @@ void RegisterTransactionCommands(LocalCommands& commands);
 // "ERR syntax error" and the others that many commands share.
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";
 inline constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
+inline constexpr std::string_view kBadClientName =
+    "ERR Client names cannot contain spaces, newlines or special characters.";
 
 // An integer as Redis reads arguments: decimal, no blanks, no leading zero or plus sign.
 bool ParseInteger(std::string_view text, int64_t* value);
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // Printable, without blanks; empty is a name too: none.
 bool ValidClientName(std::string_view name);
+// The error of a subcommand that has more arguments than it takes, though its arity allows them.
+void TooManyArguments(LocalCall& call);
 // A subcommand's HELP: `lines` as Redis prints them, between its first and its last lines.
 void WriteHelp(LocalCall& call, std::span<const std::string_view> lines);
 
