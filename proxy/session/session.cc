@@ -196,8 +196,9 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
       found && (client_.authenticated || lookup.command->spec->is(command::kNoAuth));
   if (allowed) {
     const Pause& pause = context_.sessions.pause();
-    if (pause.is_on() && pause.Holds(scripting::FlagsOfCall(*lookup.command, arguments,
-                                                            context_.executor.scripts()))) {
+    if (pause.is_on() && FitsState(*lookup.command) &&
+        pause.Holds(scripting::FlagsOfCall(*lookup.command, arguments,
+                                           context_.executor.scripts()))) {
       held_by_pause_ = true;
       return false;
     }
@@ -237,6 +238,11 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
       Forward(command, arguments, raw);
       return true;
   }
+}
+
+bool Session::FitsState(const command::Command& command) const {
+  if (restricted() && !context_.local_commands.OpenToSubscribers(command)) return false;
+  return client_.multi < 0 || !command.spec->is(command::kNoMulti);
 }
 
 void Session::RejectUnknown(const command::Lookup& lookup,

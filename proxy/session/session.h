@@ -188,6 +188,8 @@ class Session final : public net::StreamHandler,
   // Replies with an error before anything is executed, which a transaction does not survive.
   // `command` is nullptr when it is unknown.
   void Refuse(const command::Command* command, std::string_view text);
+  // False: a subscriber, or between MULTI and EXEC, one may not send it.
+  bool FitsState(const command::Command& command) const;
   void RejectUnknown(const command::Lookup& lookup, std::span<const std::string_view> arguments);
   // Whether it uses another connection than the client's earlier requests, which it would overtake, or
   // might be overtaken by one of them that is sent again.

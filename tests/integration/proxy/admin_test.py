@@ -425,6 +425,17 @@ class AdminTests:
 
     def test_pause_of_writes(self):
         ours, other = self.client_of(self.proxy), self.client_of(self.proxy)
+    def test_what_is_refused_does_not_wait_for_the_end_of_a_pause(self):
+        reference = self.start(kt.RedisServer())
+        for server in (self.proxy, reference):
+            subscriber, queueing = self.client_of(server), self.client_of(server)
+            subscriber.call("SUBSCRIBE", "c")
+            queueing.call("MULTI")
+            self.client_of(server).call("CLIENT", "PAUSE", "60000", "WRITE")
+            self.assertTrue(subscriber.call("SET", "a", "1").startswith(b"-ERR Can't execute 'set': only "))
+            self.assertEqual(queueing.call("NOSUCH")[:20], b"-ERR unknown command")
+            self.assertEqual(self.client_of(server).call("CLIENT", "UNPAUSE"), b"+OK\r\n")
+
         others = [self.client_of(self.proxy) for _ in range(8)]
         self.assertEqual(ours.call("CLIENT", "PAUSE", "60000", "WRITE"), b"+OK\r\n")
         other.send(kt.encode("GET", "a") + kt.encode("SET", "a", "1") + kt.encode("GET", "a"))
