@@ -43,6 +43,10 @@ void DeferredOperation::Recycle() {
   delete this;
 }
 
+std::string_view SelectErrorText(std::string_view error) {
+  return error == kOneDatabase ? kNoSuchDatabase : error;
+}
+
 void SelectOperation::Begin(const execution::Request& request) {
   request_.bytes() = kPing;
   request_.Start(executor().access(), this, executor().AnySlot(request.client),
@@ -79,8 +83,7 @@ void SelectOperation::OnShardReply(execution::ShardRequest&, std::string_view re
     Deliver(reply, outcome);
   } else {
     const std::string_view text = reply.substr(words + 2, reply.size() - words - 4);
-    // A standalone Redis with one database says it so.
-    DeliverError(text == kOneDatabase ? kNoSuchDatabase : text, Outcome::kError);
+    DeliverError(SelectErrorText(text), Outcome::kError);
   }
 }
 

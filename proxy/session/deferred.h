@@ -37,6 +37,9 @@ class DeferredOperation final : public execution::Operation {
   std::shared_ptr<Ticket> ticket_;
 };
 
+// A shard's error for SELECT, without its marks, in the words of a standalone Redis.
+std::string_view SelectErrorText(std::string_view error);
+
 // Asks a shard to serve a request on a database: OK, or the shard's words for why there is none.
 class SelectOperation final : public execution::Operation, private execution::ShardRequest::Owner {
  private:

@@ -10,6 +10,7 @@
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/executor.h"
 #include "proxy/execution/redirect.h"
+#include "proxy/session/deferred.h"
 #include "proxy/session/session.h"
 
 namespace keyway::proxy::session {
@@ -237,7 +238,13 @@ void ExecOperation::TakeElement(Transaction::Queued& queued) {
     if (added.script != nullptr) added.script->compiled = true;
   }
   if (queued.source == Source::kDatabase && !error) session_.client().database = queued.number;
-  if (queued.source != Source::kVersion && !muted_) out_.Append(rest.substr(0, parser.length()));
+  if (queued.source == Source::kVersion || muted_) return;
+  const std::string_view element = rest.substr(0, parser.length());
+  if (queued.source == Source::kDatabase && error) {
+    resp::ReplyWriter(out_).Error(SelectErrorText(ErrorOf(element)));
+  } else {
+    out_.Append(element);
+  }
 }
 
 void ExecOperation::RunLocal(Transaction::Queued& queued) {
