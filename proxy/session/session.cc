@@ -375,7 +375,12 @@ void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
   }
   if (&operation == starting_) starting_ = nullptr;
   if (--in_flight_ == 0) must_drain_ = false;
+  const bool composed = &operation == composed_;
   queue_.Answer(operation, std::forward<Reply>(reply), stream_->output());
+  if (composed) {
+    composed_ = nullptr;
+    stream_->output().AppendBuffer(std::move(held_messages_));
+  }
   if (in_on_bytes_) return;
   if (paused_ || held_back_) UpdateReading();
   AfterOutput();
@@ -408,7 +413,7 @@ void Session::ResumeAfterPause() {
 
 void Session::Push(std::string_view message) {
   if (state_ == State::kDoomed || state_ == State::kFlushing) return;
-  stream_->output().Append(message);
+  (composed_ == nullptr ? stream_->output() : held_messages_).Append(message);
   context_.statistics.output_bytes.Add(message.size());
   if (!in_on_bytes_) AfterOutput();
 }
@@ -427,7 +432,7 @@ void Session::AfterOutput() {
     DoNotWriteLate();
     stream_->ScheduleWrite();
   }
-  if (OverOutputLimit(unsent + queue_.held_bytes())) {
+  if (OverOutputLimit(unsent + queue_.held_bytes() + held_messages_.size())) {
     context_.statistics.closed_for_output.Add(1);
     KEYWAY_WARNING() << "Client " << Describe()
                      << " closed for overcoming of output buffer limits.";

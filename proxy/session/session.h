@@ -242,6 +242,9 @@ class Session final : public net::StreamHandler,
   execution::Operation* select_ = nullptr;
   execution::Operation* starting_ = nullptr;
   execution::Operation* blocked_ = nullptr;  // the client waits for it, and is served no further
+  // An EXEC whose parts are executed one by one. What it subscribes to is heard behind its reply.
+  execution::Operation* composed_ = nullptr;
+  OutputBuffer held_messages_;
   int selecting_ = 0;
   const command::Command* last_command_ = nullptr;
   std::unique_ptr<pubsub::Subscriptions> subscriptions_;

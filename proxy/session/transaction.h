@@ -75,8 +75,8 @@ class Transaction {
   bool asks_shard() const { return shard_commands_ > 0; }
   // Whether its reply is not just what the shard says.
   bool has_own_parts() const { return own_parts_; }
-  // Whether the client's next requests have to wait for the reply to EXEC: what they mean, or which way
-  // they go, depends on it.
+  // Whether EXEC has to wait for earlier requests of the client, and later ones for its reply: what they
+  // mean, or which way they go, depends on it.
   bool delays_others() const { return watch_ != nullptr || own_parts_; }
   bool only_reads() const { return only_reads_; }
   // Whether it goes the way of scripts (Plan::scripts).

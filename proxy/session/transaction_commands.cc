@@ -127,6 +127,7 @@ void Session::EndTransaction() {
 
 void Session::RunExec(const command::Command& command) {
   const bool scripts = transaction_->runs_scripts();
+  const bool composed = transaction_->has_own_parts();
   auto* operation = new ExecOperation(*this, std::move(transaction_));
   execution::Request request;
   request.command = &command;
@@ -135,6 +136,7 @@ void Session::RunExec(const command::Command& command) {
   request.database = client_.database;
   request.client = client_.id;
   context_.executor.Adopt(operation);
+  if (composed) composed_ = operation;
   RunOperation(*operation, request, scripts);
 }
 
@@ -158,9 +160,10 @@ bool Session::DispatchQueueing(const command::Command& command,
       held_by_pause_ = true;
       return false;
     }
-    // What is watched must not be compared before the client's own earlier requests have come; and
-    // a script must not overtake what is no script, nor the other way round.
-    if (in_flight_ > 0 && (transaction_->watch() != nullptr ||
+    // What is watched must not be compared, and what the proxy does itself not be done, before the
+    // client's own earlier requests have come; and a script must not overtake what is no script, nor
+    // the other way round.
+    if (in_flight_ > 0 && (transaction_->delays_others() ||
                            transaction_->runs_scripts() != scripts_in_flight_)) {
       must_drain_ = true;
       return false;

@@ -297,6 +297,51 @@ class PubSubTests:
                 self.assertTrue(ours.read_some())
             self.assertEqual(masked(ours.data), masked(expected))
 
+    def test_another_version_counts_from_its_reply(self):
+        """A message that comes while an earlier request is under way cannot be taken for its reply."""
+        slow = self.nodes[0]
+        key, channel = self.keys_of(slow, 1)[0], self.keys_of(self.nodes[1], 1)[0]
+        with self.proxy.client() as client, self.proxy.client() as other:
+            me = client.value("CLIENT", "ID")
+            client.call("HELLO", 3)
+            client.call("SUBSCRIBE", channel)
+            client.call("SET", key, "v")
+            slow.signal(signal.SIGSTOP)
+            try:
+                client.send(kt.encode("GET", key) + kt.encode("HELLO", 2))
+                kt.wait_until(lambda: b" oll=0 " not in other.value("CLIENT", "LIST", "ID", me), what="the requests to be under way")
+                other.call("PUBLISH", channel, "m")
+                self.assertEqual(client.read()[:12], b">3\r\n$7\r\nmess")
+            finally:
+                slow.signal(signal.SIGCONT)
+            self.assertEqual(client.read(), b"$1\r\nv\r\n")
+            self.assertEqual(client.read()[:4], b"*14\r")
+
+    def test_messages_come_behind_the_transaction_that_subscribed(self):
+        """Whether another part of it, or a request before it, takes long: in RESP2 a message would be taken for the reply."""
+        slow = self.nodes[0]
+        (key, far), channel = self.keys_of(slow, 2), self.keys_of(self.nodes[1], 1)[0]
+        queued = [b"+OK\r\n", b"+QUEUED\r\n"]
+        confirmed = b"*3\r\n$9\r\nsubscribe\r\n" + kt.encode(channel)[4:] + b":1\r\n"
+        for before, after in (([], [["SUBSCRIBE", far]]), ([["SET", key, "v"]], [])):
+            with self.proxy.client() as client, self.proxy.client() as other:
+                me = client.value("CLIENT", "ID")
+                client.call("SET", key, "v")
+                slow.signal(signal.SIGSTOP)
+                try:
+                    client.send(b"".join(kt.encode(*request)
+                                         for request in [*before, ["MULTI"], ["SUBSCRIBE", channel], *after, ["EXEC"]]))
+                    kt.wait_until(lambda: b" oll=0 " not in other.value("CLIENT", "LIST", "ID", me), what="the requests to be under way")
+                    # The part that can be subscribed to is by then.
+                    deadline = time.monotonic() + 1
+                    while time.monotonic() < deadline:
+                        other.call("PUBLISH", channel, "m")
+                finally:
+                    slow.signal(signal.SIGCONT)
+                for reply in [b"+OK\r\n"] * len(before) + queued + [b"+QUEUED\r\n"] * len(after):
+                    self.assertEqual(client.read(), reply)
+                self.assertEqual(client.read()[:4 + len(confirmed)], b"*%d\r\n" % (1 + len(after)) + confirmed)
+
     def compare_random(self, seed, steps):
         """Five clients of one proxy that do anything; after each step all of them have what they would have of one Redis."""
         chance = random.Random(seed)
