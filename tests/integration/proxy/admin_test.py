@@ -109,6 +109,8 @@ CLIENT PAUSE 1
 CLIENT PAUSE 0 WRITE
 CLIENT UNPAUSE
 CLIENT UNPAUSE x
+CLIENT UNBLOCK 1 TIMEOUT x
+client unblock 1 timeout x
 CLIENT TRACKING off
 CLIENT TRACKING nope
 CLIENT TRACKING
@@ -423,8 +425,6 @@ class AdminTests:
         self.assertEqual([other.read() for _ in range(4)], [b"+OK\r\n", b"$1\r\n1\r\n", b"+PONG\r\n", b"+OK\r\n"])
         self.assertGreaterEqual(time.monotonic() - started, 0.39)
 
-    def test_pause_of_writes(self):
-        ours, other = self.client_of(self.proxy), self.client_of(self.proxy)
     def test_what_is_refused_does_not_wait_for_the_end_of_a_pause(self):
         reference = self.start(kt.RedisServer())
         for server in (self.proxy, reference):
@@ -436,6 +436,8 @@ class AdminTests:
             self.assertEqual(queueing.call("NOSUCH")[:20], b"-ERR unknown command")
             self.assertEqual(self.client_of(server).call("CLIENT", "UNPAUSE"), b"+OK\r\n")
 
+    def test_pause_of_writes(self):
+        ours, other = self.client_of(self.proxy), self.client_of(self.proxy)
         others = [self.client_of(self.proxy) for _ in range(8)]
         self.assertEqual(ours.call("CLIENT", "PAUSE", "60000", "WRITE"), b"+OK\r\n")
         other.send(kt.encode("GET", "a") + kt.encode("SET", "a", "1") + kt.encode("GET", "a"))

@@ -3,6 +3,7 @@ in one slot and in several, time-outs, CLIENT UNBLOCK, clients that vanish, and 
 
 import random
 import re
+import signal
 import threading
 import time
 import urllib.request
@@ -428,6 +429,29 @@ class BlockingTest(proxied_cluster.ProxiedClusterTest):
             producer.pipeline([["RPUSH", names[n % 9], n] for n in range(300)])
             taken = [client.value("BLPOP", *names, 5) for _ in range(300)]
         self.assertEqual([int(number) for _, number in taken], [n for q in range(9) for n in range(q, 300, 9)])
+
+    def test_the_end_of_the_proxy_while_clients_are_being_unblocked(self):
+        """By clients of other threads, at a shard that does not answer."""
+        proxy = self.start(self.new_proxy(threads=2, drain_timeout_ms=100, http_port=kt.free_port()))
+        self.wait_covered(proxy)
+        waiting, callers = ([proxy.client() for _ in range(8)] for _ in range(2))
+        for client in [*waiting, *callers]:
+            self.addCleanup(client.close)
+        numbers = [client.value("CLIENT", "ID") for client in waiting]
+        for client in waiting:
+            client.send(kt.encode("BLPOP", "end", 0))
+        kt.wait_until(lambda: proxy.info("clients")["blocked_clients"] == "8", what="the clients to wait")
+        kt.wait_until(lambda: b"cmd=blpop" in self.owner_of_key("end").value("CLIENT", "LIST"), what="the shard to know of it")
+        shard = self.owner_of_key("end")
+        shard.signal(signal.SIGSTOP)
+        try:
+            for client, number in zip(callers, numbers):
+                client.send(kt.encode("CLIENT", "UNBLOCK", number))
+            with proxy.client() as other:
+                kt.wait_until(lambda: other.value("CLIENT", "LIST").count(b"cmd=client|unblock") == 8, what="the requests to be under way")
+            self.assertEqual(proxy.stop(), 0, proxy.output()[-2000:])
+        finally:
+            shard.signal(signal.SIGCONT)
 
     def test_wait(self):
         for protocol in (2, 3):

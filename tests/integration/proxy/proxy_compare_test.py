@@ -456,7 +456,8 @@ class CompareTest(proxied_cluster.ProxiedClusterTest):
         for script in [["CLIENT REPLY OFF", "PING", "GET a", "SET a 1", "NOSUCH", "CLIENT REPLY ON", "PING"],
                        ["CLIENT REPLY SKIP", "GET a", "GET a", "CLIENT REPLY SKIP", "PING", "PING x"],
                        ["CLIENT REPLY SKIP", "CLIENT REPLY ON", "PING"], ["CLIENT REPLY OFF", "CLIENT REPLY NOPE", "RESET", "PING"],
-                       ["CLIENT REPLY OFF", "CLIENT REPLY SKIP", "PING", "CLIENT REPLY ON", "GET a"]]:
+                       ["CLIENT REPLY OFF", "CLIENT REPLY SKIP", "PING", "CLIENT REPLY ON", "GET a"],
+                       ["CLIENT REPLY SKIP", "RESET", "PING"], ["CLIENT REPLY OFF", "RESET", "PING"]]:
             data = b"".join(kt.encode(*line.split()) for line in script) + kt.encode("ECHO", "end")
             for client in (ours, theirs):
                 client.send(data)

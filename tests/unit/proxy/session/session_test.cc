@@ -5,10 +5,13 @@
 #include <sys/socket.h>
 
 #include <memory>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/routing/router.h"
+#include "proxy/scripting/script_cache.h"
 #include "proxy/session/deferred.h"
 #include "tests/unit/proxy/session/session_rig.h"
 
@@ -58,6 +61,24 @@ TEST_F(SessionTest, BytesOfARequestAreForwardedUntouched) {
   client.Send("SET a \"x\\x00y\"\r\n");
   const std::string wanted = Bulk(std::string("x\0y", 3));
   EXPECT_EQ(client.Receive(wanted), wanted);
+}
+
+TEST_F(SessionTest, ARequestWithOddLineEndsIsWrittenAnew) {
+  Make();
+  for (int i = 0; i < 3; ++i) {
+    cluster_->node(i).set_answer([](const Words& words) {
+      return words[0] == "EVALSHA" ? "-NOSCRIPT No matching script. Please use EVAL.\r\n"
+                                   : Bulk(words[0] == "SCRIPT" ? "sha1" : words[0]);
+    });
+  }
+  TestClient& client = Connect();
+  const std::string script = "return 1";
+  const std::string sha1 = scripting::Sha1Digits(script);
+  Expect(client, {"SCRIPT", "LOAD", script}, Bulk("sha1"));
+  // Redis looks at the CR only. It becomes an EVAL on the way.
+  client.Send("*4\rX$7\rXEVALSHAXX$40\rX" + sha1 + "XX$1\rX1XX$1\rXbXX");
+  EXPECT_EQ(client.Receive(Bulk("EVAL")), Bulk("EVAL"));
+  EXPECT_EQ(cluster_->node(0).log().back(), "EVAL return 1 1 b");
 }
 
 TEST_F(SessionTest, RequestsUnderWayAreBounded) {
@@ -122,6 +143,28 @@ TEST_F(SessionTest, NothingOvertakesARequestThatIsHeldUp) {
   cluster_->nodes[0] = std::make_unique<FakeNode>(
       cluster_->loop, [](const Words&) { return "+OK\r\n"; }, port);
   EXPECT_EQ(client.Receive("+OK\r\n+c\r\n"), "+OK\r\n+c\r\n");
+}
+
+TEST_F(SessionTest, ScriptsKeepTheirPlaceAmongWhatTheProxyAsks) {
+  Make();
+  for (int i = 0; i < 3; ++i) cluster_->node(i).set_answer([](const Words&) { return "+v\r\n"; });
+  TestClient& client = Connect();
+  Expect(client, {"FCALL", "f", "1", "b"}, "+v\r\n");
+  const Words reset = {"CONFIG", "RESETSTAT"};
+  const Words call = {"FCALL", "f", "1", "b"};
+  for (const auto& [first, second] : {std::pair(call, reset), std::pair(reset, call)}) {
+    cluster_->node(0).set_answer([](const Words&) { return ""; });
+    const size_t before = cluster_->node(0).log().size();
+    client.Send(Request(first) + Request(second));
+    RunUntil(cluster_->loop, [&] { return cluster_->node(0).log().size() > before; });
+    RunFor(cluster_->loop, 20);
+    EXPECT_EQ(cluster_->node(0).log().size(), before + 1) << "behind " << first[0];
+    cluster_->node(0).set_answer([](const Words&) { return "+v\r\n"; });
+    // Only one of the two connections waits for it.
+    cluster_->node(0).Drop();
+    RunUntil(cluster_->loop, [&] { return client.received().ends_with("+v\r\n"); });
+    client.Receive("");
+  }
 }
 
 TEST_F(SessionTest, SelectAsksAShardAndHoldsWhatFollows) {
@@ -307,9 +350,46 @@ TEST_F(SessionTest, KillAndList) {
   EXPECT_NE(list.find(" name=other "), std::string::npos) << list;
   Expect(one, {"CLIENT", "KILL", "ID", "2"}, ":1\r\n");
   EXPECT_TRUE(other.WaitClosed());
-  one.Send(Request({"CLIENT", "KILL", "ID", "1", "SKIPME", "no"}));
+  // Behind its own end nothing is executed.
+  one.Send(Request({"CLIENT", "KILL", "ID", "1", "SKIPME", "no"}) + Request({"SET", "b", "1"}));
   EXPECT_TRUE(one.WaitClosed());
   EXPECT_EQ(one.received(), ":1\r\n");
+  EXPECT_TRUE(cluster_->node(0).log().empty());
+}
+
+TEST_F(SessionTest, ListShowsWhatIsWhenItIsAsked) {
+  Make();
+  Connect();
+  TestClient& client = Connect();
+  Expect(client, {"CLIENT", "SETNAME", "old"}, "+OK\r\n");
+  client.Send(Request({"CLIENT", "LIST", "ID", "2", "9", "1", "2"}) +
+              Request({"CLIENT", "SETNAME", "new"}));
+  RunUntil(cluster_->loop, [&] { return client.received().ends_with("+OK\r\n"); });
+  EXPECT_EQ(client.received().find("name=new"), std::string::npos) << client.received();
+  // In the order of the identifiers.
+  std::vector<std::string> ids;
+  std::istringstream lines(client.received());
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("id=")) ids.push_back(line.substr(0, 4));
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{"id=2", "id=1", "id=2"}));
+}
+
+TEST_F(SessionTest, UnblockKeepsItsPlace) {
+  Make();
+  for (int i = 0; i < 2; ++i) cluster_->node(i).set_answer([](const Words&) { return ""; });
+  TestClient& waiting = Connect();
+  waiting.Send(Request({"BLPOP", "b", "0"}));
+  RunUntil(cluster_->loop, [this] { return statistics_.blocked.Get() == 1; });
+  TestClient& client = Connect();
+  client.Send(Request({"SET", "c", "1"}) + Request({"CLIENT", "UNBLOCK", "1"}));
+  RunUntil(cluster_->loop, [this] { return !cluster_->node(1).log().empty(); });
+  RunFor(cluster_->loop, 20);
+  EXPECT_EQ(waiting.received(), "");
+  cluster_->node(1).Say("+OK\r\n");
+  // The shard is not there to be asked.
+  cluster_->node(0).Drop();
+  EXPECT_EQ(client.Receive("+OK\r\n:1\r\n").substr(0, 6), "+OK\r\n:");
 }
 
 TEST_F(SessionTest, IdleClientsAreClosedBusyOnesAreNot) {
@@ -325,6 +405,57 @@ TEST_F(SessionTest, IdleClientsAreClosedBusyOnesAreNot) {
   EXPECT_EQ(sessions_->size(), 1u);
   cluster_->node(0).Say("+v\r\n");
   EXPECT_EQ(busy.Receive("+v\r\n"), "+v\r\n");
+}
+
+TEST_F(SessionTest, WhoIsServedIsNotIdle) {
+  SessionOptions options;
+  options.idle_timeout_seconds = 1;
+  Make(options);
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& client = Connect();
+  client.Send(Request({"GET", "b"}));
+  const auto idle = [this] {
+    int64_t seconds = -1;
+    sessions_->ForEach([&](Session& session) { seconds = session.idle_seconds(); });
+    return seconds;
+  };
+  RunUntil(cluster_->loop, [&] { return idle() == 3; });
+  cluster_->node(0).Say("+v\r\n");
+  EXPECT_EQ(client.Receive("+v\r\n"), "+v\r\n");
+  EXPECT_EQ(idle(), 0);
+  // Held by a pause it waits, too.
+  sessions_->pause().Begin(Pause::Kind::kAll, 60'000);
+  client.Send(Request({"PING"}));
+  RunUntil(cluster_->loop, [&] { return idle() == 3 || sessions_->size() == 0; });
+  ASSERT_EQ(sessions_->size(), 1u);
+  sessions_->pause().End();
+  EXPECT_EQ(client.Receive("+PONG\r\n"), "+PONG\r\n");
+}
+
+TEST_F(SessionTest, WhoReadsSlowlyIsNotIdle) {
+  SessionOptions options;
+  options.idle_timeout_seconds = 1;
+  Make(options);
+  const std::string reply = Bulk(std::string(40'000'000, 'x'));
+  cluster_->node(0).set_answer([&](const Words&) { return reply; });
+  TestClient& client = Connect();
+  Expect(client, {"PING"}, "+PONG\r\n");
+  client.stream().PauseReading();
+  client.Send(Request({"GET", "b"}));
+  std::string room(500'000, ' ');
+  size_t taken = 0;
+  net::Timer reads(cluster_->loop, [&] {
+    const ssize_t size = recv(client.stream().fd(), room.data(), room.size(), MSG_DONTWAIT);
+    if (size > 0) taken += static_cast<size_t>(size);
+  });
+  reads.Start(100, 100);
+  RunFor(cluster_->loop, 3500);
+  EXPECT_EQ(sessions_->size(), 1u);
+  EXPECT_GT(taken, 0u);
+  reads.Stop();
+  client.stream().ResumeReading();
+  EXPECT_TRUE(RunUntil(cluster_->loop,
+                       [&] { return taken + client.received().size() == reply.size(); }));
 }
 
 TEST_F(SessionTest, APauseHoldsRequestsInOrderAndLosesThoseOfWhoGoes) {
