@@ -173,6 +173,7 @@ class Side:
         self.server, self.resp = server, resp
         self.admin = server.client()
         self.clients, self.restore = {}, {}
+        self.waiting = set()  # names of clients that have sent what blocks, and have had no reply
 
     def client(self, name):
         if name not in self.clients:
@@ -192,10 +193,18 @@ class Side:
                 if len(found) == 2:
                     self.restore.setdefault(name, found[1])
 
+    def close(self, name):
+        """Until the server has noticed that a client which waited is gone, it may serve it."""
+        before = self.blocked()
+        self.clients.pop(name).close()
+        if name in self.waiting:
+            kt.wait_until(lambda: self.blocked() < before, what=f"the end of {name} to be noticed")
+            self.waiting.discard(name)
+
     def reset(self):
         for client in self.clients.values():
             client.close()
-        self.clients = {}
+        self.clients, self.waiting = {}, set()
         for name, value in self.restore.items():
             self.admin.call("CONFIG", "SET", name, value)
         self.restore = {}
@@ -210,6 +219,7 @@ class Side:
     def send_blocking(self, name, words):
         client, before = self.client(name), self.blocked()
         client.send(kt.encode(*words))
+        self.waiting.add(name)
         kt.wait_until(lambda: self.blocked() > before or self._is_refused(client), timeout=_WAIT_SECONDS, what=f"{words} to block")
 
     @staticmethod
@@ -301,8 +311,7 @@ class Runner:
             line = line.strip()
         if line == "close":
             for side in self.sides:
-                side.client(client).close()
-                del side.clients[client]
+                side.close(client)
             return None
         if line.startswith("& "):
             for side in self.sides:
@@ -313,6 +322,8 @@ class Runner:
             return None if replies == [b"", b""] else self._difference(replies)
         if line == "<":
             replies = [side.client(client).read() for side in self.sides]
+            for side in self.sides:
+                side.waiting.discard(client)
         else:
             words = self.words_of(line)
             replies = [side.request(client, words) for side in self.sides]
