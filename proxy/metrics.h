@@ -1,6 +1,7 @@
 // The proxy's numbers under their Prometheus names, keyway_proxy_*.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,10 +15,18 @@
 
 namespace keyway::proxy {
 
+// What the server knows of its own life. Read on the control thread.
+struct LifeCycle {
+  std::function<bool()> draining;
+  std::function<uint64_t()> reloads_ok;
+  std::function<uint64_t()> reloads_failed;
+};
+
 // Adds all of them to `registry`; everything must outlive its last Render, which is on the control
 // thread, where `topology` lives.
 void AddMetrics(metrics::Registry& registry, const std::vector<std::unique_ptr<Worker>>& workers,
                 const session::ClientDirectory& directory, const topology::Topology& topology,
-                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency);
+                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency,
+                const LifeCycle& life_cycle);
 
 }  // namespace keyway::proxy

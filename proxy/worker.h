@@ -24,6 +24,7 @@
 #include "proxy/session/client_directory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
+#include "proxy/session/own_settings.h"
 #include "proxy/session/session.h"
 #include "proxy/session/session_list.h"
 #include "proxy/session/session_statistics.h"
@@ -31,13 +32,20 @@
 
 namespace keyway::proxy {
 
+// How clients are closed when the proxy ends. Milliseconds.
+struct DrainOptions {
+  int delay_ms = 0;  // before it listens no more
+  int idle_ms = 1000;
+  int timeout_ms = 10'000;
+};
+
 struct WorkerOptions {
   std::vector<net::Endpoint> listen;  // several workers share each address by SO_REUSEPORT
   net::Listener::Options listener;
   backend::BackendOptions backend;
   execution::AccessOptions access;
   session::SessionOptions session;
-  int drain_timeout_ms = 10'000;
+  DrainOptions drain;
 };
 
 // The backend connections' numbers, readable from any thread. Brought up to date once a pass.
@@ -69,6 +77,7 @@ class Worker {
     metrics::HotHistogram& latency;
     pubsub::Census& census;
     scripting::ScriptCache& scripts;
+    session::OwnSettings& own_settings;
     std::function<void()> request_refresh;  // from any thread
   };
 
@@ -84,9 +93,15 @@ class Worker {
   void Start();
   // On the worker's thread.
   void SetMap(topology::SlotMapPtr map);
+  // On the worker's thread: the options of sessions, of clients' streams, of access to shards and of
+  // draining are these from now on.
+  void Apply(const WorkerOptions& options);
 
-  // From any thread. Drain: listens no more, lets clients' requests under way finish for as long as
-  // the drain timeout says, then stops. Stop: at once.
+  // Not while it begins to drain.
+  const std::vector<std::unique_ptr<net::Listener>>& listeners() const { return listeners_; }
+
+  // From any thread. Drain: listens no more, closes clients that wait for nothing, and stops when
+  // none is left, or when the drain timeout has passed. Stop: at once.
   void Drain();
   void Stop() { loop_.Stop(); }
   void Join();
@@ -104,7 +119,7 @@ class Worker {
   void BeginDrain();
   void ContinueDrain();
 
-  const WorkerOptions options_;
+  WorkerOptions options_;
   net::EventLoop loop_;
   execution::Statistics statistics_;
   session::SessionStatistics session_statistics_;
@@ -121,6 +136,8 @@ class Worker {
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   net::Timer drain_timer_;
   int64_t drain_started_micros_ = 0;
+  bool last_replies_ = false;     // no further requests are taken
+  bool stream_options_differ_ = false;  // from those that the listeners have
   std::thread thread_;
 };
 

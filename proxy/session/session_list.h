@@ -28,6 +28,14 @@ class SessionList {
   void ForEach(const std::function<void(Session&)>& visit);
   // Destroys all sessions; what they have under way is cancelled.
   void RemoveAll();
+
+  // The end of the proxy, in these steps:
+  // Closes the clients that are between two requests and have been silent for so long.
+  void CloseSilent(int64_t micros);
+  // From now on a client that gets a reply, behind which nothing is under way, has to be silent for a
+  // moment only before CloseSilent closes it, and sees the end of the stream with that reply.
+  // `options`: of the clients' streams.
+  void HoldLastReplies(const net::StreamOptions& options);
   // No session takes further requests; each closes when what it has asked is answered.
   void FinishAll();
 
@@ -51,6 +59,7 @@ class SessionList {
   size_t size_ = 0;
   net::Timer idle_timer_;
   Pause pause_;
+  bool holds_last_replies_ = false;
 };
 
 }  // namespace keyway::proxy::session

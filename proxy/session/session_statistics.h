@@ -14,6 +14,10 @@ struct SessionStatistics {
   execution::SingleWriterCell closed_for_output;  // over the output limit
   execution::SingleWriterCell closed_for_input;   // over the query buffer limit
   execution::SingleWriterCell closed_for_idleness;
+  // By a drain, see SessionList.
+  execution::SingleWriterCell drained_idle;
+  execution::SingleWriterCell drained_replied;
+  execution::SingleWriterCell drained_at_limit;
   execution::SingleWriterCell blocked;  // clients that wait now, CLIENT PAUSE included
 };
 
