@@ -41,6 +41,9 @@ DEFINE_int32(tcp_keepalive, 300, "Seconds of silence before a client is probed. 
 DEFINE_int32(tcp_backlog, 511, "Connections that wait to be accepted, a thread.");
 DEFINE_int32(request_deadline_ms, 10000,
              "Milliseconds after which a request without a reply gets an error.");
+DEFINE_int32(stuck_shard_ms, 500,
+             "Milliseconds of silence of a shard, while others answer, after which new requests wait at the "
+             "proxy instead of being sent to it. 0: never.");
 DEFINE_int32(max_redirects, 5, "MOVED and ASK redirects that a request follows.");
 DEFINE_int32(max_pipeline, 1024,
              "Requests of one client under way. Beyond, its further ones wait in the socket.");
@@ -49,6 +52,7 @@ DEFINE_string(
     max_waiting_bytes, "64mb",
     "Bytes of requests that wait for shards that are away, a thread. Beyond, requests for "
     "such shards get an error at once.");
+DEFINE_int32(max_waiting_requests, 100000, "How many such requests wait, a thread.");
 DEFINE_string(max_gathered_bytes, "256mb",
               "Bytes of values from several shards of which one reply is computed (SUNION ...). "
               "Beyond, it is an error.");
@@ -162,6 +166,8 @@ void CheckNumbers(FlagCheck& check) {
   check.Range("tcp_keepalive", FLAGS_tcp_keepalive, 0, INT_MAX);
   check.Range("tcp_backlog", FLAGS_tcp_backlog, 1, INT_MAX);
   check.Range("request_deadline_ms", FLAGS_request_deadline_ms, 10, 3'600'000);
+  check.Range("stuck_shard_ms", FLAGS_stuck_shard_ms, 0, 3'600'000);
+  check.Range("max_waiting_requests", FLAGS_max_waiting_requests, 0, INT_MAX);
   check.Range("max_redirects", FLAGS_max_redirects, 0, 100);
   check.Range("max_pipeline", FLAGS_max_pipeline, 1, 1'000'000);
   check.Range("connect_timeout_ms", FLAGS_connect_timeout_ms, 10, 3'600'000);
@@ -238,6 +244,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   worker.backend.username = FLAGS_cluster_username;
   worker.backend.password = FLAGS_cluster_password;
   worker.backend.connect_timeout_ms = FLAGS_connect_timeout_ms;
+  worker.backend.stuck_ms = FLAGS_stuck_shard_ms;
   worker.backend.max_queued_bytes =
       check.Memory("backend_queue_limit", FLAGS_backend_queue_limit, 1024 * 1024);
 
@@ -246,6 +253,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   worker.access.startup_nodes = FLAGS_startup_nodes;
   worker.access.max_gathered_bytes =
       check.Memory("max_gathered_bytes", FLAGS_max_gathered_bytes, 1024);
+  worker.access.max_waiting_requests = static_cast<size_t>(FLAGS_max_waiting_requests);
   worker.access.max_waiting_bytes = check.Memory("max_waiting_bytes", FLAGS_max_waiting_bytes, 0);
 
   worker.session.password = FLAGS_requirepass;

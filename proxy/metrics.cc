@@ -22,7 +22,7 @@ std::function<double()> SumOf(const Workers& workers, Read read) {
   };
 }
 
-void AddRequests(Registry& registry, const Workers& workers, const metrics::HotHistogram& latency) {
+void AddRequests(Registry& registry, const Workers& workers, const execution::Statistics::Histograms& histograms) {
   registry.CountersFrom(
       "keyway_proxy_requests_total", "Requests of clients, by command and result.",
       [&workers](Registry::Samples& samples) {
@@ -45,25 +45,59 @@ void AddRequests(Registry& registry, const Workers& workers, const metrics::HotH
                        "Requests that named no known command.", {},
                        SumOf(workers, [](const Worker& w) { return w.statistics().unknown(); }));
   registry.HistogramFrom("keyway_proxy_request_duration_seconds",
-                         "Time from reading a request to having its reply.", {}, &latency);
+                         "Time from reading a request to having its reply.", {}, &histograms.latency);
   registry.GaugeFrom(
       "keyway_proxy_requests_in_flight", "Requests under way.", {},
       SumOf(workers, [](const Worker& w) { return w.statistics().in_flight.Get(); }));
-  registry.GaugeFrom(
-      "keyway_proxy_requests_waiting", "Requests that wait for a shard that is away.", {},
-      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_requests.Get(); }));
-  registry.GaugeFrom(
-      "keyway_proxy_requests_waiting_bytes", "Bytes of requests that wait for a shard.", {},
-      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_bytes.Get(); }));
-  registry.CounterFrom(
-      "keyway_proxy_retries_total", "Requests sent again after their shard was away.", {},
-      SumOf(workers, [](const Worker& w) { return w.statistics().retries.Get(); }));
   registry.CounterFrom("keyway_proxy_redirects_total", "Redirects by shards, by kind.",
                        {{"kind", "moved"}},
                        SumOf(workers, [](const Worker& w) { return w.statistics().moved.Get(); }));
   registry.CounterFrom("keyway_proxy_redirects_total", "Redirects by shards, by kind.",
                        {{"kind", "ask"}},
                        SumOf(workers, [](const Worker& w) { return w.statistics().asked.Get(); }));
+}
+
+void AddWaiting(Registry& registry, const Workers& workers,
+                const execution::Statistics::Histograms& histograms) {
+  registry.GaugeFrom(
+      "keyway_proxy_requests_waiting", "Requests that wait for a shard that is away.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_requests.Get(); }));
+  registry.GaugeFrom(
+      "keyway_proxy_requests_waiting_bytes", "Bytes of requests that wait for a shard.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_bytes.Get(); }));
+  using Cells = execution::SingleWriterCell[execution::kAwayCauses];
+  const auto by_cause = [&](const std::string& name, const std::string& help,
+                            const Cells execution::Statistics::*cells) {
+    for (int i = 0; i < execution::kAwayCauses; ++i) {
+      const auto cause = static_cast<execution::AwayCause>(i);
+      registry.CounterFrom(
+          name, help, {{"cause", std::string(execution::AwayCauseName(cause))}},
+          SumOf(workers, [cells, i](const Worker& w) { return (w.statistics().*cells)[i].Get(); }));
+    }
+  };
+  by_cause("keyway_proxy_parked_total", "Requests that had to wait for a shard, by the first cause.",
+           &execution::Statistics::parked);
+  by_cause("keyway_proxy_retries_total", "Requests sent again after their shard was away, by cause.",
+           &execution::Statistics::retries);
+  by_cause("keyway_proxy_given_up_total",
+           "Requests that ended while they waited: their deadline, no room to wait, or a client that "
+           "left; by cause of the wait.",
+           &execution::Statistics::given_up);
+  const std::string ambiguous = "keyway_proxy_ambiguous_total";
+  const std::string help = "Writes that may or may not have been executed (UNCERTAIN), by cause.";
+  registry.CounterFrom(
+      ambiguous, help, {{"cause", "lost"}},
+      SumOf(workers, [](const Worker& w) { return w.statistics().ambiguous_lost.Get(); }));
+  registry.CounterFrom(
+      ambiguous, help, {{"cause", "deadline"}},
+      SumOf(workers, [](const Worker& w) { return w.statistics().ambiguous_deadline.Get(); }));
+  registry.HistogramFrom("keyway_proxy_request_wait_seconds",
+                         "Time from when a request had to wait for its shard to its end.", {},
+                         &histograms.request_wait);
+  registry.HistogramFrom("keyway_proxy_shard_absence_seconds",
+                         "How long a node could not serve requests meant for it, until it answered or "
+                         "another one had its slots.",
+                         {}, &histograms.shard_absence);
 }
 
 void AddClients(Registry& registry, const Workers& workers,
@@ -209,8 +243,9 @@ void AddScripts(Registry& registry, const Workers& workers, const scripting::Scr
 
 void AddMetrics(Registry& registry, const Workers& workers,
                 const session::ClientDirectory& directory, const topology::Topology& topology,
-                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency) {
-  AddRequests(registry, workers, latency);
+                const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms) {
+  AddRequests(registry, workers, histograms);
+  AddWaiting(registry, workers, histograms);
   AddClients(registry, workers, directory);
   AddBackends(registry, workers);
   AddPubsub(registry, workers);

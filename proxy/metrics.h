@@ -18,6 +18,6 @@ namespace keyway::proxy {
 // thread, where `topology` lives.
 void AddMetrics(metrics::Registry& registry, const std::vector<std::unique_ptr<Worker>>& workers,
                 const session::ClientDirectory& directory, const topology::Topology& topology,
-                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency);
+                const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms);
 
 }  // namespace keyway::proxy

@@ -53,7 +53,7 @@ Status Server::Listen() {
   const Worker::Shared shared{.directory = directory_,
                               .local_commands = local_commands_,
                               .identity = identity_,
-                              .latency = latency_,
+                              .histograms = histograms_,
                               .census = census_,
                               .scripts = scripts_,
                               .request_refresh = [this] { topology_->RequestRefresh(); }};
@@ -66,7 +66,7 @@ Status Server::Listen() {
   }
 
   if (options_.http) {
-    AddMetrics(registry_, workers_, directory_, *topology_, scripts_, latency_);
+    AddMetrics(registry_, workers_, directory_, *topology_, scripts_, histograms_);
     metrics::AddProcessMetrics(registry_);
     auto endpoint = metrics::Endpoint::Start(control_, registry_,
                                              {.address = *options_.http,

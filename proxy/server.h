@@ -55,7 +55,7 @@ class Server {
   const ServerOptions options_;
   session::Identity identity_;
   const session::LocalCommands local_commands_;
-  metrics::HotHistogram latency_;
+  execution::Statistics::Histograms histograms_;
   session::ClientDirectory directory_;
   pubsub::Census census_;
   scripting::ScriptCache scripts_;

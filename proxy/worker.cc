@@ -17,7 +17,7 @@ constexpr uint64_t kDrainCheckMs = 10;
 
 Worker::Worker(const WorkerOptions& options, const Shared& shared, bool first)
     : options_(options),
-      statistics_(shared.latency),
+      statistics_(shared.histograms),
       pool_(loop_, options_.backend),
       access_(loop_, pool_, options_.access, shared.request_refresh, statistics_),
       hub_(access_, shared.census, pubsub_statistics_),

@@ -66,7 +66,7 @@ class Worker {
     session::ClientDirectory& directory;
     const session::LocalCommands& local_commands;
     const session::Identity& identity;
-    metrics::HotHistogram& latency;
+    execution::Statistics::Histograms& histograms;
     pubsub::Census& census;
     scripting::ScriptCache& scripts;
     std::function<void()> request_refresh;  // from any thread

@@ -84,13 +84,14 @@ struct BackendOptions {
   std::string password;
   int connect_timeout_ms = 2000;
   int reconnect_min_ms = 20;    // after a failed connect; doubles, with jitter, up to
-  int reconnect_max_ms = 1000;  //   this; until then Send fails with kConnect at once
+  int reconnect_max_ms = 200;   //   this; until then Send fails with kConnect at once
   size_t max_queued_bytes = 64 * 1024 * 1024;  // unsent, of one connection
   size_t max_pending_requests =
       1'000'000;  // sent or unsent, without a reply yet, of one connection
   size_t max_reply_bytes = 1024ull * 1024 * 1024;
   int idle_probe_ms = 5000;     // an idle connection is probed with PING this often; 0: never
   int probe_timeout_ms = 5000;  // no byte from the node for this long while a PING waits: closed
+  int stuck_ms = 500;           // of silence while others answer, until a node counts as stuck; 0: never
   int idle_close_ms = 60'000;   // to a node that is in no map any more, or unused
 };
 
@@ -107,6 +108,15 @@ struct BackendStats {
   size_t pending_requests = 0;  // waiting for a reply now
   size_t leases = 0;            // connections that serve one owner alone now
   size_t spare_leases = 0;      // connections that have been returned, for the next owner
+};
+
+// Is told of nodes that hang.
+class NodeWatcher {
+ public:
+  virtual ~NodeWatcher() = default;
+  // `node` has been silent for BackendOptions::stuck_ms although a request waits for it, while other
+  // nodes have answered. Called again and again for as long as that is so.
+  virtual void OnNodeStuck(const net::Endpoint& node) = 0;
 };
 
 // Who has leased a connection.
@@ -166,6 +176,14 @@ class Pool {
 
   // The nodes of the newest map: connections to others close when nothing is pending on them.
   void RetainOnly(std::span<const net::Endpoint> nodes);
+
+  // nullptr: nobody. `watcher` must outlive the pool or its own being set here.
+  void set_watcher(NodeWatcher* watcher);
+  // Whether calls on shared connections wait for `node`.
+  bool HasCalls(const net::Endpoint& node) const;
+  // Ends the calls on shared connections to `node` that has not sent a byte for `silence_micros`, with
+  // kConnectionLost or kNotSent. False: it is not silent, so that what waits will be answered.
+  bool GiveUp(const net::Endpoint& node, int64_t silence_micros, std::string_view detail);
 
   const BackendStats& stats() const;
 

@@ -448,6 +448,12 @@ int64_t Connection::waited_micros() const {
   return pool_.loop.NowMicros() - std::max(waiting_since_, last_byte_);
 }
 
+int64_t Connection::silent_micros() const {
+  if (live_calls_ == 0 || state_ == State::kIdle) return 0;
+  if (state_ == State::kReady) return waited_micros();
+  return pool_.loop.NowMicros() - std::max(state_since_, last_byte_);
+}
+
 bool Connection::Unneeded() const {
   if (live_calls_ > 0 || owner_ != nullptr) return false;
   const int64_t unused = pool_.loop.NowMicros() - last_send_;

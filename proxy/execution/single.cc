@@ -17,7 +17,8 @@ void SingleOperation::Begin(const Request& request) {
   request_.Start(executor().access(), this, slot,
                  {.version = request.version,
                   .database = request.database,
-                  .repeatable = request.command->spec->is(command::kReadonly),
+                  .repeatable = command::IsRepeatable(*request.command, request.arguments),
+                  .writes = !request.command->spec->is(command::kReadonly),
                   .scripts = request.plan->scripts});
 }
 

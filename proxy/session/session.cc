@@ -267,9 +267,17 @@ bool Session::NeedsQuiet(const command::Command& command,
                          const routing::Plan& plan) const {
   if (plan.kind == Plan::Kind::kLocal) return context_.local_commands.NeedsQuiet(command);
   if (plan.pinned || plan.scripts != scripts_in_flight_) return true;
+  if (context_.executor.access().any_moving() && TouchesMovingSlot(plan)) return true;
   // What a subscriber publishes to itself comes between the replies to what it asked before and after.
   if (subscriptions_ != nullptr && command.spec->is(command::kPubsub)) return true;
   return plan.scripts && script_sent_again_ != 0 && script_sent_again_ != HashOf(arguments[1]);
+}
+
+bool Session::TouchesMovingSlot(const routing::Plan& plan) const {
+  const execution::ShardAccess& access = context_.executor.access();
+  return access.IsMoving(plan.slot) ||
+         std::any_of(plan.keys.begin(), plan.keys.end(),
+                     [&access](const Plan::Key& key) { return access.IsMoving(key.slot); });
 }
 
 execution::Request Session::MakeRequest(const command::Command& command,

@@ -195,6 +195,7 @@ class Session final : public net::StreamHandler,
   // might be overtaken by one of them that is sent again.
   bool NeedsQuiet(const command::Command& command, std::span<const std::string_view> arguments,
                   const routing::Plan& plan) const;
+  bool TouchesMovingSlot(const routing::Plan& plan) const;
   void Forward(const command::Command& command, std::span<const std::string_view> arguments,
                std::string_view raw);
   void RunLocal(const command::Command& command, std::span<const std::string_view> arguments,

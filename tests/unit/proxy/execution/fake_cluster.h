@@ -48,8 +48,8 @@ struct FakeCluster {
   }
 
   net::EventLoop loop;
-  metrics::HotHistogram latency;
-  execution::Statistics statistics{latency};
+  execution::Statistics::Histograms histograms;
+  execution::Statistics statistics{histograms};
   int refreshes = 0;
   uint64_t versions = 0;
   std::vector<std::unique_ptr<FakeNode>> nodes;
