@@ -435,6 +435,11 @@ void ScanOperation::Abandon() {
 }
 
 std::string ScanOperation::DeadlineError(Outcome* outcome) {
+  std::string error;
+  if (!CoversAll(executor().access().map(), executor().access().options(), &error)) {
+    *outcome = Outcome::kNoTopology;
+    return error;
+  }
   return gather_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 

@@ -542,8 +542,8 @@ TEST_F(OperationsTest, RandomKeyAsksWhoHasKeysUntilOneNamesOne) {
   cluster_->node(2).set_answer(answer(":0\r\n", "+never\r\n"));
   EXPECT_EQ(Ask({"RANDOMKEY"}), "$-1\r\n");
   EXPECT_EQ(Ask({"RANDOMKEY"}, resp::Version::kResp3), "_\r\n");
-  cluster_->node(1).set_answer(answer("-LOADING x\r\n", "+never\r\n"));
-  EXPECT_EQ(Ask({"RANDOMKEY"}), "-LOADING x\r\n");
+  cluster_->node(1).set_answer(answer("-ERR x\r\n", "+never\r\n"));
+  EXPECT_EQ(Ask({"RANDOMKEY"}), "-ERR x\r\n");
 }
 
 }  // namespace
