@@ -48,11 +48,9 @@ DEFINE_int32(max_redirects, 5, "MOVED and ASK redirects that a request follows."
 DEFINE_int32(max_pipeline, 1024,
              "Requests of one client under way. Beyond, its further ones wait in the socket.");
 DEFINE_string(max_pipeline_bytes, "16mb", "Bytes of requests of one client under way.");
-DEFINE_string(
-    max_waiting_bytes, "64mb",
-    "Bytes of requests that wait for shards that are away, a thread. Beyond, requests for "
-    "such shards get an error at once.");
-DEFINE_int32(max_waiting_requests, 100000, "How many such requests wait, a thread.");
+DEFINE_int32(max_waiting_requests, 100000, "Requests that wait for shards that are away, a thread.");
+DEFINE_string(max_waiting_bytes, "64mb",
+              "Bytes of such requests, a thread. Beyond, requests for such shards get an error at once.");
 DEFINE_string(max_gathered_bytes, "256mb",
               "Bytes of values from several shards of which one reply is computed (SUNION ...). "
               "Beyond, it is an error.");
