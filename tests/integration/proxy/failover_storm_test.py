@@ -15,6 +15,7 @@ import os
 
 import keyway_testing as kt
 import storm
+from storm_rounds import StormCluster
 
 NODE_CLASSES = {"keyway-shard": kt.KeywayShard, "redis-server": kt.RedisServer}
 
@@ -24,9 +25,11 @@ class StormTest(kt.TestCase):
         get = os.environ.get
         kinds = [kind for kind in get("KEYWAY_STORM_KINDS", "").split(",") if kind] or None
         rounds = int(get("KEYWAY_STORM_ROUNDS", "0")) or None
-        outcome = storm.run(self, NODE_CLASSES[get("KEYWAY_STORM_NODES", "keyway-shard")], kinds=kinds, rounds=rounds,
-                            clients=int(get("KEYWAY_STORM_CLIENTS", "100")), rate=float(get("KEYWAY_STORM_RATE", "8")),
-                            slots=int(get("KEYWAY_STORM_SLOTS", "100")), seed=int(get("KEYWAY_STORM_SEED", "1")))
+        seed = int(get("KEYWAY_STORM_SEED", "1"))
+        cluster = StormCluster(self, NODE_CLASSES[get("KEYWAY_STORM_NODES", "keyway-shard")], seed=seed,
+                               slots_to_move=int(get("KEYWAY_STORM_SLOTS", "100")))
+        outcome = storm.run(cluster, kinds=kinds, rounds=rounds, clients=int(get("KEYWAY_STORM_CLIENTS", "100")),
+                            rate=float(get("KEYWAY_STORM_RATE", "8")), seed=seed)
         print(storm.table(outcome), flush=True)
         self.assertEqual([str(finding) for finding in outcome.faults[:20]], [], f"{len(outcome.faults)} faults")
         self.assertTrue(all(history.answered_count > 0 for history in outcome.report.histories))

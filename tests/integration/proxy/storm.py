@@ -9,9 +9,8 @@ import time
 import keyway_testing as kt
 from storm_clients import SLOW_SECONDS, Fleet, Report
 from storm_history import ERROR, verdict
-from storm_rounds import ROUNDS, StormCluster
+from storm_rounds import NODE_TIMEOUT_MS, ROUNDS
 
-NODE_TIMEOUT_MS = 2000
 _CALM_SECONDS = 0.5
 
 
@@ -42,11 +41,10 @@ def order_of_rounds(kinds, rounds, seed):
     return order[:rounds]
 
 
-def run(test, node_class, kinds=None, rounds=None, clients=200, rate=20.0, slots=100, seed=1):
-    """A storm before nodes of `node_class`, which `test` (a TestCase) ends; an Outcome."""
-    cluster = StormCluster(test, node_class, NODE_TIMEOUT_MS, seed=seed, slots_to_move=slots)
-    fleet = Fleet([proxy.port for proxy in cluster.proxies], clients, rate, seed)
-    test.addCleanup(fleet.end)
+def run(cluster, start_fleet=Fleet, kinds=None, rounds=None, clients=200, rate=20.0, seed=1):
+    """A storm over a StormCluster; an Outcome. `start_fleet(ports, clients, rate, seed)`: Fleet, or what has its methods."""
+    fleet = start_fleet(cluster.ports(), clients, rate, seed)
+    cluster.test.addCleanup(fleet.end)
     cluster.wait_served = lambda: wait_calm(fleet, clients)
     cluster.wait_served()
     played = []
@@ -57,7 +55,7 @@ def run(test, node_class, kinds=None, rounds=None, clients=200, rate=20.0, slots
         played.append(Round(kind, begin, time.monotonic()))
         print(f"round {len(played)}, {kind}: {played[-1].end - begin:.1f} s", flush=True)
     report = fleet.stop()
-    read_all(report, [node.port for node in cluster.nodes])
+    cluster.read_all(report.histories)
     return Outcome(played, report, *verdict(report.findings, cluster.windows, cluster.closing), cluster.unplanned)
 
 
@@ -68,19 +66,6 @@ def wait_calm(fleet, clients):
         state = fleet.state()
         return state.waiting < _CALM_SECONDS and state.unconnected == 0 and state.answered >= answered + clients
     kt.wait_until(is_calm, timeout=60, what="all clients to be served", interval=0.05)
-
-
-def read_all(report, ports):
-    """Reads all keys at the nodes themselves, into the clients' histories."""
-    client = kt.ClusterClient(ports, timeout=5.0)
-    try:
-        for history in report.histories:
-            requests = ([("GET", i) for i in range(len(history.registers))] + [("COUNT", i) for i in range(len(history.counters))])
-            for request in requests:
-                reply = client.call(*history.words(request), key=history.key(request))
-                history.answered(request, kt.parse(reply), time.monotonic())
-    finally:
-        client.close()
 
 
 def table(outcome):

@@ -13,6 +13,7 @@ import keyway_testing as kt
 from storm_history import LossWindow
 
 PRIMARIES = 3
+NODE_TIMEOUT_MS = 2000
 # Seconds within which a replica has what its primary has acknowledged, and a client the reply that its proxy was sent.
 _LAG = 1.0
 _STALL_SECONDS = 1.0
@@ -31,29 +32,46 @@ class Shard:
 class StormCluster:
     """Nodes of `node_class` that `test` (a TestCase) ends, and `proxies` proxies before them."""
 
-    def __init__(self, test, node_class, node_timeout=2000, proxies=2, seed=1, slots_to_move=100):
+    # What a node acknowledges is on its disk, so that its end alone loses nothing.
+    directives = {"appendonly": "yes", "appendfsync": "always"}
+
+    def __init__(self, test, node_class, proxies=2, seed=1, slots_to_move=100):
         self.test = test
+        self.node_class = node_class
         self.chance = random.Random(seed)
         self.slots_to_move = slots_to_move
+        self.proxies = []
         self.windows = []  # of LossWindow
         self.closing = []  # (begin, end) of the ends of proxies
         self.unplanned = []  # texts about failovers that no round wanted
         self.wait_served = lambda: None  # returns when all clients are served
         self._planned = set()
-        # What a node acknowledges is on its disk, so that its end alone loses nothing.
-        self._directives = {"cluster_enabled": "yes", "cluster_node_timeout": node_timeout, "cluster_replica_validity_factor": 0,
-                            "cluster_allow_replica_migration": "no", "repl_diskless_sync_delay": 0, "appendonly": "yes",
-                            "appendfsync": "always"}
-        self._node_class = node_class
-        self.nodes = [self._start_node() for _ in range(2 * PRIMARIES)]
+        self.make(proxies)
+
+    def make(self, proxies):
+        self.directives = {"cluster_enabled": "yes", "cluster_node_timeout": NODE_TIMEOUT_MS, "cluster_replica_validity_factor": 0,
+                           "cluster_allow_replica_migration": "no", "repl_diskless_sync_delay": 0, **self.directives}
+        self.nodes = [self.start_node() for _ in range(2 * PRIMARIES)]
         kt.redis_cli_cluster("create", *map(address, self.nodes), "--cluster-replicas", 1, "--cluster-yes")
         self.wait_whole()
-        self.proxies = [test.start(kt.KeywayProxy(startup_nodes=",".join(map(address, self.nodes)))) for _ in range(proxies)]
-        for proxy in self.proxies:
-            wait_covered(proxy)
+        self.proxies = [self.test.start(kt.KeywayProxy(startup_nodes=",".join(map(address, self.nodes)))) for _ in range(proxies)]
+        for each in self.proxies:
+            wait_covered(each)
 
-    def _start_node(self):
-        return self.test.start(self._node_class(**self._directives))
+    def start_node(self):
+        return self.test.start(self.node_class(**self.directives))
+
+    def ports(self):
+        """Where clients go: to the proxies; without any, to the nodes."""
+        return [server.port for server in self.proxies or self.nodes]
+
+    def read_all(self, histories):
+        """Reads all keys of these clients at the nodes themselves, into their histories."""
+        client = kt.ClusterClient([node.port for node in self.nodes], timeout=5.0)
+        try:
+            read_keys(histories, lambda *words: client.call(*words, key=words[1]))
+        finally:
+            client.close()
 
     def shards(self):
         by_port = {node.port: node for node in self.nodes}
@@ -107,6 +125,13 @@ def address(node):
 
 def node_id(node):
     return node.value("CLUSTER", "MYID").decode()
+
+
+def read_keys(histories, call):
+    """Into these histories, all their keys, read with `call(*words)`, which returns raw replies."""
+    for history in histories:
+        for request in [("GET", i) for i in range(len(history.registers))] + [("COUNT", i) for i in range(len(history.counters))]:
+            history.answered(request, kt.parse(call(*history.words(request))), time.monotonic())
 
 
 def wait_covered(proxy):
@@ -214,7 +239,7 @@ def restart_replica(cluster):
 def replace(cluster):
     """A new node takes the place of a primary, which leaves the cluster."""
     shard = cluster.any_shard()
-    old, new = shard.primary, cluster._start_node()
+    old, new = shard.primary, cluster.start_node()
     others = list(cluster.nodes)
     kt.redis_cli_cluster("add-node", address(new), address(old), "--cluster-slave", "--cluster-master-id", node_id(old))
     cluster.nodes.append(new)
