@@ -86,7 +86,8 @@ class Connection final : public net::StreamHandler {
   int64_t waited_micros() const;
   // The same in every state, as far as somebody still waits.
   int64_t silent_micros() const;
-  bool has_calls() const { return live_calls_ > 0; }
+  // Also those whose end is still to be told.
+  bool has_calls() const { return live_calls_ > 0 || !failing_.empty(); }
   int64_t last_byte_micros() const { return last_byte_; }
   // Ends what waits, as a lost connection does.
   void GiveUp(std::string_view detail) { Close(Failure::kNotSent, std::string(detail)); }

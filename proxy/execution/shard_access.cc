@@ -19,6 +19,8 @@ constexpr int64_t kRefreshSpacingMicros = 10'000;
 constexpr int kSlotRetries = 256;
 // A node that has lost its slots and is well says so within this.
 constexpr uint64_t kGraceMs = 100;
+// Between two looks whether such a node still owes replies.
+constexpr int64_t kOwedCheckMicros = 5'000;
 constexpr int64_t kMovingMicros = 2'000'000;
 constexpr uint64_t kMovingCheckMs = 500;
 
@@ -63,14 +65,25 @@ bool ShardAccess::MayGo(ShardRequest& request, const net::Endpoint& node) {
   if (room_.all_open()) return true;
   WaitingRoom::Gate* gate = room_.FindGate(node);
   if (gate == nullptr) return true;
-  // Those before it in the line are the next scouts; of a node that is stuck, what it owes tells enough.
+  // Those before it in the line are the next scouts.
   if (gate->scout != nullptr || loop_.NowMicros() < gate->next_scout ||
       (!gate->line.empty() && gate->line.front().ticket() < request.ticket()) ||
-      (gate->cause == AwayCause::kStuck && pool_.HasCalls(node))) {
+      IsHeld(*gate, node)) {
     return false;
   }
   gate->scout = &request;
   return true;
+}
+
+bool ShardAccess::PredecessorsOwe(const WaitingRoom::Gate& gate) const {
+  return std::any_of(gate.predecessors.begin(), gate.predecessors.end(),
+                     [this](const net::Endpoint& node) { return pool_.HasCalls(node); });
+}
+
+bool ShardAccess::IsHeld(const WaitingRoom::Gate& gate, const net::Endpoint& node) const {
+  if (!gate.predecessors.empty()) return PredecessorsOwe(gate);
+  // Of a node that is stuck, what it owes tells enough.
+  return gate.cause == AwayCause::kStuck && pool_.HasCalls(node);
 }
 
 void ShardAccess::EndScout(const net::Endpoint& node, ShardRequest& request) {
@@ -101,7 +114,8 @@ void ShardAccess::OnNodeStuck(const net::Endpoint& node) {
 }
 
 void ShardAccess::OpenSoon(const net::Endpoint& node) {
-  if (room_.FindGate(node) == nullptr ||
+  const WaitingRoom::Gate* gate = room_.FindGate(node);
+  if (gate == nullptr || PredecessorsOwe(*gate) ||
       std::find(answered_.begin(), answered_.end(), node) != answered_.end()) {
     return;
   }
@@ -184,7 +198,10 @@ void ShardAccess::Wake() {
     WaitingRoom::Gate* gate = room_.FindGate(node);
     if (gate == nullptr || gate->line.empty()) continue;
     ShardRequest& scout = gate->line.front();
-    if (gate->cause == AwayCause::kStuck && pool_.HasCalls(node)) continue;
+    if (IsHeld(*gate, node)) {
+      WakeWithin(kOwedCheckMicros);
+      continue;
+    }
     StopWaiting(scout);
     scout.SendAgain();
   }
@@ -203,7 +220,10 @@ void ShardAccess::Wake() {
 
 void ShardAccess::SetMap(topology::SlotMapPtr map) {
   const topology::SlotMapPtr before = std::exchange(map_, std::move(map));
-  if (before != nullptr) NoteLeavingNodes(*before);
+  if (before != nullptr) {
+    NoteLeavingNodes(*before);
+    HoldSuccessors(*before);
+  }
   std::vector<ShardRequest*> waiting;
   const auto collect = [&waiting](ShardRequest& request) { waiting.push_back(&request); };
   for (auto& [node, gate] : room_.gates()) gate.line.ForEach(collect);
@@ -240,6 +260,33 @@ void ShardAccess::NoteLeavingNodes(const topology::SlotMap& before) {
     if (!primaries.contains(node)) leaving_.push_back({node, loop_.NowMicros()});
   }
   if (!leaving_.empty() && !leaving_timer_.active()) leaving_timer_.Start(kGraceMs, kGraceMs);
+}
+
+void ShardAccess::HoldSuccessors(const topology::SlotMap& before) {
+  if (leaving_.empty()) return;
+  const std::set<net::Endpoint> primaries = PrimariesOf(*map_);
+  const topology::Shard* last_from = nullptr;
+  const topology::Shard* last_to = nullptr;
+  for (int slot = 0; slot < kSlotCount; ++slot) {
+    const topology::Shard* from = before.ShardOf(static_cast<Slot>(slot));
+    const topology::Shard* to = map_->ShardOf(static_cast<Slot>(slot));
+    if (from == last_from && to == last_to) continue;
+    last_from = from;
+    last_to = to;
+    if (from == nullptr || to == nullptr || primaries.contains(from->primary.endpoint)) continue;
+    const net::Endpoint& old_node = from->primary.endpoint;
+    const WaitingRoom::Gate* old_gate = room_.FindGate(old_node);
+    WaitingRoom::Gate& gate = room_.CloseGate(
+        to->primary.endpoint, old_gate == nullptr ? loop_.NowMicros() : old_gate->closed_since);
+    if (gate.detail.empty()) {
+      gate.cause = old_gate == nullptr ? AwayCause::kMoving : old_gate->cause;
+      gate.detail = net::ToString(to->primary.endpoint) + " takes over from " + net::ToString(old_node);
+    }
+    std::vector<net::Endpoint>& predecessors = gate.predecessors;
+    if (std::find(predecessors.begin(), predecessors.end(), old_node) == predecessors.end()) {
+      predecessors.push_back(old_node);
+    }
+  }
 }
 
 void ShardAccess::GiveUpSilentNodes() {

@@ -115,6 +115,11 @@ class ShardAccess final : private backend::NodeWatcher {
   void WakeWithin(int64_t micros);
   void PublishCounts();
   void NoteLeavingNodes(const topology::SlotMap& before);
+  // Closes the gates of the nodes that take over from those that have lost all slots.
+  void HoldSuccessors(const topology::SlotMap& before);
+  bool PredecessorsOwe(const WaitingRoom::Gate& gate) const;
+  // Whether no scout may be sent yet.
+  bool IsHeld(const WaitingRoom::Gate& gate, const net::Endpoint& node) const;
   void GiveUpSilentNodes();
   void ForgetMoved();
 

@@ -5,7 +5,8 @@
 //
 //   a node   whose gate is closed: it cannot be reached, or says that it cannot serve. One request at a
 //            time, the first in the line, is sent as a scout; when a node answers, its gate opens and
-//            the whole line is sent.
+//            the whole line is sent. The gate of a node that takes over from another one is closed, too,
+//            and no scout is sent before that one owes no reply: what it has not executed goes first.
 //   a slot   whose shard is well, but cannot serve this request: keys on their way to another node, a
 //            slot nobody serves. A few of the line are sent again each time.
 //   a map    that names a shard for the slot.
@@ -19,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/net/address.h"
 #include "proxy/execution/away.h"
@@ -40,6 +42,8 @@ class WaitingRoom {
     AwayCause cause = AwayCause::kConnect;
     std::string detail;
     ShardRequest* scout = nullptr;
+    // Whose slots the node has taken over. While they owe replies nobody is sent.
+    std::vector<net::Endpoint> predecessors;
     Line line;
   };
 
