@@ -48,6 +48,8 @@ class _Client:
 
     def turn(self, requests):
         begin = self.under_way.since = time.monotonic()
+        for request in requests:
+            self.history.sent(request)
         values = self._values([[word.decode() for word in self.history.words(request)] for request in requests])
         end = time.monotonic()
         for request, value in zip(requests, values):
@@ -55,7 +57,7 @@ class _Client:
                 value = "OK"
             elif isinstance(value, Exception):
                 value = kt.ProtocolError(f"{type(value).__name__}: {value}")
-            self.history.answered(request, value, end)
+            self.history.answered(request, value, end, begin)
             if end - begin > SLOW_SECONDS:
                 self.slow.append(Slow(begin, end, request[0], self.number))
         self.under_way.since = None

@@ -56,7 +56,7 @@ def run(cluster, start_fleet=Fleet, kinds=None, rounds=None, clients=200, rate=2
         print(f"round {len(played)}, {kind}: {played[-1].end - begin:.1f} s", flush=True)
     report = fleet.stop()
     cluster.read_all(report.histories)
-    return Outcome(played, report, *verdict(report.findings, cluster.windows, cluster.closing), cluster.unplanned)
+    return Outcome(played, report, *verdict(report.findings, cluster.windows, cluster.closing, cluster.deaths), cluster.unplanned)
 
 
 def wait_calm(fleet, clients):

@@ -147,7 +147,9 @@ class _Client:
         """Sends these, or a new batch; whether all left at once."""
         requests = requests if requests is not None else [self._next_request() for _ in range(_BATCH[self.kind])]
         now = time.monotonic()
-        self.under_way.extend((request, now) for request in requests)
+        for request in requests:
+            self.history.sent(request)
+            self.under_way.append((request, now))
         self.output += b"".join(kt.encode(*self.history.words(request)) for request in requests)
         return self.flush()
 
@@ -178,7 +180,7 @@ class _Client:
             if not self.under_way:
                 raise kt.ProtocolError(f"a reply to no request: {value!r}")
             request, sent = self.under_way.popleft()
-            self.history.answered(request, value, now)
+            self.history.answered(request, value, now, sent)
             if now - sent > SLOW_SECONDS:
                 slow.append(Slow(sent, now, request[0], self.number))
         return True

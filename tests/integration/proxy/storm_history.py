@@ -2,8 +2,9 @@
 
 A client has keys of its own, so that it alone knows what they may hold: registers, to which it writes rising numbers, and
 counters, which it increments. A register must hold the number that was last acknowledged, a counter as much as was acknowledged
-plus, at any later moment, what is ambiguous. A deviation is a `Finding`; `verdict` tells those that asynchronous replication
-explains, which loses what was acknowledged shortly before a primary died, from all others.
+plus, at any later moment, what is ambiguous. A deviation is a `Finding`; `verdict` tells those from all others that a primary's death
+explains: asynchronous replication loses what was acknowledged shortly before it, and a read whose reply was lost with the connection
+is sent again behind the writes that followed it in its pipeline, if those had been executed.
 """
 
 import collections
@@ -19,7 +20,8 @@ AMBIGUOUS = re.compile(r"UNCERTAIN .+; the command may or may not have been exec
 _KEPT = 1000
 
 LOST = "lost"            # something acknowledged is gone
-FUTURE = "future"        # what has not been asked for at that place of the order, or was counted twice
+FUTURE = "future"        # what has not been asked for, or was counted twice
+EARLY = "early"          # a read has seen a write that was sent behind it
 WRONG = "wrong reply"    # not of the kind or the key that was asked for
 ERROR = "error"          # an error that no client may see
 CLOSED = "closed"        # the connection ended with requests under way
@@ -33,6 +35,7 @@ class Finding:
     at: float              # when it was seen (time.monotonic, which all processes of a machine share)
     text: str
     acknowledged: tuple = ()  # LOST: when each change that is gone had been acknowledged
+    sent: float = None        # EARLY: when the read was
 
     @property
     def since(self):
@@ -47,7 +50,8 @@ class Finding:
 
 @dataclasses.dataclass
 class LossWindow:
-    """A time in which acknowledged writes to `slots` may be lost by replication. `begin` and `end` as Finding.at."""
+    """A time in which acknowledged writes to `slots` may be lost by replication, or in which their primary died. `begin` and `end` as
+    Finding.at."""
     slots: frozenset
     begin: float
     end: float
@@ -77,7 +81,7 @@ class Register:
     def was_not_set(self, number):
         self.maybe.add(number)
 
-    def was_read(self, value, at):
+    def was_read(self, value, at, sent=None):
         """A Finding or None."""
         if value is None:
             value = self.value(0)
@@ -93,7 +97,9 @@ class Register:
             self.acknowledged.append((number, at))
             return None
         if number > last:
-            return Finding(FUTURE, self.key, at, f"read {number}, but {last} was written last")
+            self.acknowledged.append((number, at))
+            return Finding(EARLY if number <= self.next_number else FUTURE, self.key, at, f"read {number}, but {last} was written last",
+                           sent=sent)
         return Finding(LOST, self.key, at, f"read {number} when {last} had been acknowledged", _take_after(self.acknowledged, number))
 
 
@@ -102,22 +108,28 @@ class Counter:
         self.key = key
         self.last = 0
         self.ambiguous = 0   # increments that may still come to light
+        self.under_way = 0   # sent and not answered
         self.acknowledged = collections.deque(maxlen=_KEPT)
+
+    def will_be_incremented(self):
+        self.under_way += 1
 
     def was_incremented(self, value, at):
         """A Finding or None."""
-        return self._seen("INCR", value, self.last + 1, at)
+        self.under_way -= 1
+        return self._seen("INCR", value, self.last + 1, at, None)
 
     def was_not_incremented(self):
+        self.under_way -= 1
         self.ambiguous += 1
 
-    def was_read(self, value, at):
+    def was_read(self, value, at, sent=None):
         """A Finding or None."""
         if value is None:
             value = b"0"
-        return self._seen("GET", int(value) if isinstance(value, bytes) and value.isdigit() else value, self.last, at)
+        return self._seen("GET", int(value) if isinstance(value, bytes) and value.isdigit() else value, self.last, at, sent)
 
-    def _seen(self, command, value, least, at):
+    def _seen(self, command, value, least, at, sent):
         if not isinstance(value, int) or isinstance(value, bool):
             return Finding(WRONG, self.key, at, f"{command} answered {value!r}")
         surplus, self.last = value - least, value
@@ -130,7 +142,8 @@ class Counter:
         if surplus > self.ambiguous:
             most = least + self.ambiguous
             self.ambiguous = 0
-            return Finding(FUTURE, self.key, at, f"{command} answered {value} where {most} is the most")
+            early = command == "GET" and value <= most + self.under_way
+            return Finding(EARLY if early else FUTURE, self.key, at, f"{command} answered {value} where {most} is the most", sent=sent)
         self.ambiguous -= surplus
         return None
 
@@ -176,8 +189,13 @@ class History:
     def key(self, request):
         return self.words(request)[1]
 
-    def answered(self, request, value, at):
-        """The reply to the next request in order, as kt.parse has it."""
+    def sent(self, request):
+        """It is under way now, behind the others."""
+        if request[0] == "INCR":
+            self.counters[request[1]].will_be_incremented()
+
+    def answered(self, request, value, at, sent=None):
+        """The reply to the next request in order, as kt.parse has it. `sent`: when the request was."""
         self.answered_count += 1
         command = request[0]
         if isinstance(value, Exception):
@@ -188,17 +206,17 @@ class History:
             else:
                 self._note(Finding(WRONG, self.key(request), at, f"SET answered {value!r}"))
         elif command == "GET":
-            self._note(self.registers[request[1]].was_read(value, at))
+            self._note(self.registers[request[1]].was_read(value, at, sent))
         elif command == "MGET":
             if isinstance(value, list) and len(value) == len(self.registers):
                 for register, each in zip(self.registers, value):
-                    self._note(register.was_read(each, at))
+                    self._note(register.was_read(each, at, sent))
             else:
                 self._note(Finding(WRONG, self.key(request), at, f"MGET answered {value!r}"))
         elif command == "INCR":
             self._note(self.counters[request[1]].was_incremented(value, at))
         else:
-            self._note(self.counters[request[1]].was_read(value, at))
+            self._note(self.counters[request[1]].was_read(value, at, sent))
 
     def unanswered(self, request, kind, at):
         """The connection ended (CLOSED) or nothing came (SILENT)."""
@@ -223,15 +241,18 @@ class History:
             self.findings.append(finding)
 
 
-def verdict(findings, windows, closing=()):
+def verdict(findings, windows, closing=(), deaths=()):
     """(faults, losses, cut): what nothing excuses, what `windows` of loss explain, and requests whose connection ended when a proxy did:
-    `closing` has those times, (begin, end)."""
+    `closing` has those times, (begin, end). Reads that were under way during one of the `deaths` (LossWindow) may be early."""
     faults, losses, cut = [], [], []
     for finding in findings:
         if finding.kind == CLOSED and any(begin <= finding.at <= end for begin, end in closing):
             cut.append(finding)
             continue
         slot = kt.slot_of(finding.key)
+        if finding.kind == EARLY and finding.sent is not None and any(
+                slot in death.slots and finding.sent <= death.end and finding.at >= death.begin for death in deaths):
+            continue
         explained = finding.kind == LOST and all(
             any(window.covers(slot, at) for window in windows) for at in finding.acknowledged)
         (losses if explained else faults).append(finding)

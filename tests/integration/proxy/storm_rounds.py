@@ -42,6 +42,7 @@ class StormCluster:
         self.slots_to_move = slots_to_move
         self.proxies = []
         self.windows = []  # of LossWindow
+        self.deaths = []   # of LossWindow: when a primary ended or stopped answering
         self.closing = []  # (begin, end) of the ends of proxies
         self.unplanned = []  # texts about failovers that no round wanted
         self.wait_served = lambda: None  # returns when all clients are served
@@ -103,6 +104,10 @@ class StormCluster:
         """Writes that `shard` has acknowledged in this time, which a failover followed, may be gone."""
         self.windows.append(LossWindow(shard.slots, begin - _LAG, end + _LAG))
 
+    def has_died(self, shard, begin, end):
+        """The end of the primary, and of all connections to it."""
+        self.deaths.append(LossWindow(shard.slots, begin, end))
+
     def plan_failover(self, shard):
         self._planned.add(shard.primary.port)
 
@@ -153,6 +158,7 @@ def kill(cluster):
     cluster.plan_failover(shard)
     begin = time.monotonic()
     shard.primary.kill()
+    cluster.has_died(shard, begin, time.monotonic())
     cluster.may_lose(shard, begin, time.monotonic())
     _wait_promoted(shard.replicas)
     shard.primary.start()
@@ -164,6 +170,7 @@ def hang(cluster):
     cluster.plan_failover(shard)
     begin = time.monotonic()
     shard.primary.signal(signal.SIGSTOP)
+    cluster.has_died(shard, begin, time.monotonic())
     cluster.may_lose(shard, begin, time.monotonic())
     try:
         _wait_promoted(shard.replicas)
@@ -225,8 +232,9 @@ def reshard(cluster):
 
 def restart_primary(cluster):
     """kill -9, and it is back before anybody takes its place."""
-    shard = cluster.any_shard()
+    shard, begin = cluster.any_shard(), time.monotonic()
     shard.primary.kill()
+    cluster.has_died(shard, begin, time.monotonic())
     shard.primary.start()
 
 
