@@ -67,7 +67,16 @@ void Ownership::UpdateOwner(const Shard& shard, bool by_itself) {
   Shard& known = owners_[found->second];
   if (shard.primary.config_epoch < known.primary.config_epoch) return;
   known.primary = shard.primary;
-  known.replicas = shard.replicas;
+  std::vector<Node> replicas = shard.replicas;
+  // Others hear late whether a replica is ready, and would contradict each other for a while.
+  for (Node& node : replicas) {
+    const auto before =
+        std::find_if(known.replicas.begin(), known.replicas.end(),
+                     [&node](const Node& replica) { return replica.id == node.id; });
+    if (before == known.replicas.end() || before->failed || node.failed || by_itself) continue;
+    node.online = before->online;
+  }
+  known.replicas = std::move(replicas);
   if (by_itself) {
     known.migrating = shard.migrating;
     known.importing = shard.importing;

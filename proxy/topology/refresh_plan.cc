@@ -67,9 +67,7 @@ std::vector<net::Endpoint> RefreshPlan::Candidates(const SlotMap* map,
   std::vector<net::Endpoint> last;
   std::vector<std::pair<net::Endpoint, bool>> nodes;
   if (map != nullptr) {
-    const auto add = [&nodes](const Node& node) {
-      nodes.emplace_back(node.endpoint, node.failed || !node.online);
-    };
+    const auto add = [&nodes](const Node& node) { nodes.emplace_back(node.endpoint, node.failed); };
     for (const Shard& shard : map->shards()) {
       add(shard.primary);
       for (const Node& node : shard.replicas) add(node);

@@ -7,13 +7,14 @@
 namespace keyway::proxy::topology {
 namespace {
 
-bool SameButForSuspicion(const Node& a, const Node& b) {
+bool SameButForHealth(const Node& a, const Node& b) {
   return a.id == b.id && a.endpoint == b.endpoint && a.primary == b.primary &&
-         a.online == b.online && a.hostname == b.hostname && a.failed == b.failed;
+         a.hostname == b.hostname && (!a.primary || a.failed == b.failed);
 }
 
 bool SameNode(const Node& a, const Node& b) {
-  return SameButForSuspicion(a, b) && a.suspected == b.suspected;
+  return SameButForHealth(a, b) && a.online == b.online && a.failed == b.failed &&
+         a.suspected == b.suspected;
 }
 
 using SameNodes = bool (*)(const Node&, const Node&);
@@ -96,8 +97,8 @@ bool SlotMap::SameAs(const SlotMap& other) const {
   return SameShards(shards_, other.shards_, SameNode);
 }
 
-bool SlotMap::SameButForSuspicions(const SlotMap& other) const {
-  return SameShards(shards_, other.shards_, SameButForSuspicion);
+bool SlotMap::SameButForHealth(const SlotMap& other) const {
+  return SameShards(shards_, other.shards_, topology::SameButForHealth);
 }
 
 }  // namespace keyway::proxy::topology

@@ -68,8 +68,9 @@ class SlotMap {
   uint64_t cluster_epoch() const { return cluster_epoch_; }
   // Same shards, nodes and slots; versions and epochs aside.
   bool SameAs(const SlotMap& other) const;
-  // The same, but for what nodes say differently of one another's reachability.
-  bool SameButForSuspicions(const SlotMap& other) const;
+  // The same, but for what is known of the health of nodes, which each node sees differently for a
+  // while: all that counts here is whether a primary has failed.
+  bool SameButForHealth(const SlotMap& other) const;
 
  private:
   static constexpr uint16_t kNoShard = 0xffff;

@@ -308,7 +308,7 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
   // Returns whether it brings news that workers have waited for.
   bool Publish(SlotMapPtr map) {
     const bool changed = current == nullptr || !current->SameAs(*map);
-    const bool news = current == nullptr || !current->SameButForSuspicions(*map);
+    const bool news = current == nullptr || !current->SameButForHealth(*map);
     if (!changed && current->cluster_epoch() == map->cluster_epoch()) return false;
     version = map->version();
     current = std::move(map);

@@ -172,6 +172,26 @@ TEST(OwnershipTest, WhoIsBehindSaysNothingOfNodes) {
   EXPECT_EQ(map.ShardOf(16383)->primary.endpoint.port, 7);
 }
 
+TEST(OwnershipTest, WhetherAReplicaIsReadyIsItsPrimarysWord) {
+  Ownership ownership;
+  const auto online = [&ownership] { return ownership.Shards()[0].replicas[0].online; };
+  Report loading = Says("a", 3, Trio());
+  loading.shards[0].replicas[0].online = false;
+  ownership.Merge(loading);
+  EXPECT_FALSE(online());
+  ownership.Merge(Says("b", 3, Trio()));
+  EXPECT_FALSE(online());
+  ownership.Merge(Says("a", 3, Trio()));
+  EXPECT_TRUE(online());
+  Report failed = Says("b", 3, Trio());
+  failed.shards[0].replicas[0].online = false;
+  ownership.Merge(failed);
+  EXPECT_TRUE(online());
+  failed.shards[0].replicas[0].failed = true;
+  ownership.Merge(failed);
+  EXPECT_FALSE(online());
+}
+
 TEST(OwnershipTest, MovesAreThePrimarysOwnWord) {
   Ownership ownership;
   Report report = Says("a", 3, Trio());

@@ -139,7 +139,7 @@ TEST(RefreshPlanTest, NodesThatHaveFailedAreAskedLast) {
     shards.push_back({{std::to_string(i), At(i), true, true, ""}, {}, {{i, i}}});
   }
   shards[0].primary.failed = true;
-  shards[1].primary.online = false;
+  shards[1].primary.failed = true;
   const SlotMap map(std::move(shards), 1, 0);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(plan.Candidates(&map, {}, 0)[0], At(2));
 }
