@@ -6,6 +6,7 @@ namespace keyway::proxy::topology {
 namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
+constexpr int64_t kNewsMillis = 1000;
 // Before all times, and far enough from the end to be subtracted.
 constexpr int64_t kLongAgo = INT64_MIN / 2;
 
@@ -16,6 +17,7 @@ RefreshPlan::RefreshPlan(const RefreshIntervals& intervals, Random random)
       random_(std::move(random)),
       last_start_(kLongAgo),
       last_requested_(kLongAgo),
+      last_news_(kLongAgo),
       interval_ms_(intervals.min_interval_ms) {}
 
 int64_t RefreshPlan::Jittered(int64_t millis) {
@@ -26,9 +28,15 @@ void RefreshPlan::RoundStarted(int64_t now) {
   last_start_ = now;
 }
 
-int64_t RefreshPlan::RoundEnded(bool news, bool settled) {
+int64_t RefreshPlan::RoundEnded(int64_t now, bool news, bool settled) {
   const int64_t limit = std::max(intervals_.min_interval_ms, intervals_.max_interval_ms);
-  interval_ms_ = news ? intervals_.min_interval_ms : std::min(interval_ms_ * 2, limit);
+  if (news) {
+    const bool often = now - last_news_ < kNewsMillis * kMicrosPerMilli;
+    last_news_ = now;
+    interval_ms_ = std::min<int64_t>(limit, intervals_.min_interval_ms * (often ? 5 : 1));
+  } else {
+    interval_ms_ = std::min(interval_ms_ * 2, limit);
+  }
   return Jittered(settled ? intervals_.refresh_ms
                           : std::min(intervals_.retry_ms, intervals_.refresh_ms));
 }

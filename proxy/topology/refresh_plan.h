@@ -3,7 +3,8 @@
 // Rounds of questions happen at regular intervals, with jitter, so that many proxies do not ask at
 // the same time. A request for a round (a MOVED, a lost connection) is followed soon; while
 // requests keep coming and the answers bring nothing new, as in an outage, the distance between
-// rounds doubles from `min_interval_ms` up to `max_interval_ms`. News or quiet reset it.
+// rounds doubles from `min_interval_ms` up to `max_interval_ms`. News or quiet reset it; when news
+// come one after the other, as while slots move, to five times the minimum.
 //
 // Pure: time and randomness come in. Private to proxy/topology.
 #pragma once
@@ -41,7 +42,7 @@ class RefreshPlan {
   void RoundStarted(int64_t now);
   // `news`: it has changed the picture. `settled`: somebody knew an owner for every slot. Returns
   // the delay of the next round if nobody asks for one before.
-  int64_t RoundEnded(bool news, bool settled);
+  int64_t RoundEnded(int64_t now, bool news, bool settled);
   // Somebody asks for a round. Returns its delay.
   int64_t Requested(int64_t now);
 
@@ -67,6 +68,7 @@ class RefreshPlan {
   Random random_;
   int64_t last_start_;      // of a round
   int64_t last_requested_;  // by somebody
+  int64_t last_news_;
   int64_t interval_ms_;     // between the last round and the next that is requested
   std::vector<std::pair<net::Endpoint, int64_t>> suspects_;  // and since when
   net::Endpoint last_answered_;

@@ -285,7 +285,7 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
       if (stats.last_error.empty()) KEYWAY_WARNING() << "No new slot map: " << error;
       stats.last_error = std::move(error);
     }
-    Schedule(plan.RoundEnded(ended->news, usable && current->covers_all()));
+    Schedule(plan.RoundEnded(control.NowMicros(), ended->news, usable && current->covers_all()));
     // The first to answer may be the one that is behind: somebody else is asked soon.
     if (again || (ended->first && usable && current->covers_all())) Requested();
   }

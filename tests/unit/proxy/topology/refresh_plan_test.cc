@@ -30,7 +30,7 @@ TEST(RefreshPlanTest, AFirstRequestIsFollowedAtOnce) {
   RefreshPlan plan({}, Random(1));
   EXPECT_EQ(plan.Requested(0), 0);
   plan.RoundStarted(0);
-  plan.RoundEnded(false, true);
+  plan.RoundEnded(0, false, true);
   EXPECT_EQ(plan.Requested(10'000 * kMilli), 0);
 }
 
@@ -43,7 +43,7 @@ TEST(RefreshPlanTest, RequestsThatBringNothingGrowRarer) {
     now += plan.Requested(now * kMilli);
     rounds.push_back(now);
     plan.RoundStarted(now * kMilli);
-    plan.RoundEnded(false, true);
+    plan.RoundEnded(now * kMilli, false, true);
     ++now;
   }
   EXPECT_LE(rounds.size(), 5u + 10'000 / 375);
@@ -59,29 +59,44 @@ TEST(RefreshPlanTest, NewsAndQuietMakeItEager) {
     for (int i = 0; i < 10; ++i) {
       plan.Requested(now);
       plan.RoundStarted(now);
-      plan.RoundEnded(false, true);
+      plan.RoundEnded(now, false, true);
     }
     return plan.Requested(now);
   };
   EXPECT_GE(exhaust(0), 375);
   plan.RoundStarted(0);
-  plan.RoundEnded(true, true);
+  plan.RoundEnded(0, true, true);
   EXPECT_LE(plan.Requested(0), 25);
   EXPECT_GE(exhaust(0), 375);
   plan.RoundStarted(1500 * kMilli);
-  plan.RoundEnded(false, true);
+  plan.RoundEnded(1500 * kMilli, false, true);
   EXPECT_LE(plan.Requested(1501 * kMilli), 25);
+}
+
+TEST(RefreshPlanTest, NewsAllTheTimeAreFetchedAtAModerateRate) {
+  RefreshPlan plan({.min_interval_ms = 20, .max_interval_ms = 500}, Random(1));
+  int64_t now = 0;
+  int rounds = 0;
+  while (now < 10'000) {
+    now += plan.Requested(now * kMilli);
+    plan.RoundStarted(now * kMilli);
+    plan.RoundEnded(now * kMilli, true, true);
+    ++now;
+    ++rounds;
+  }
+  EXPECT_LE(rounds, 10'000 / 75 + 2);
+  EXPECT_GE(rounds, 10'000 / 127);
 }
 
 TEST(RefreshPlanTest, RegularRoundsAreJittered) {
   RefreshPlan plan({.refresh_ms = 1000, .retry_ms = 100}, Random(1));
   std::set<int64_t> delays;
   for (int i = 0; i < 200; ++i) {
-    const int64_t delay = plan.RoundEnded(false, true);
+    const int64_t delay = plan.RoundEnded(0, false, true);
     EXPECT_GE(delay, 750);
     EXPECT_LE(delay, 1250);
     delays.insert(delay);
-    EXPECT_LE(plan.RoundEnded(false, false), 125);
+    EXPECT_LE(plan.RoundEnded(0, false, false), 125);
   }
   EXPECT_GT(delays.size(), 50u);
 }
