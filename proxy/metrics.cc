@@ -226,6 +226,15 @@ void AddTopology(Registry& registry, const topology::Topology& topology) {
   registry.CounterFrom("keyway_proxy_topology_changes_total",
                        "Slot maps that differed from the one before.", {},
                        [&topology] { return static_cast<double>(topology.stats().maps_changed); });
+  registry.CounterFrom("keyway_proxy_topology_queries_total", "Nodes asked for the slot map.", {},
+                       [&topology] { return static_cast<double>(topology.stats().queries); });
+  registry.CounterFrom("keyway_proxy_topology_hedges_total",
+                       "Nodes asked because another one was slow to answer.", {},
+                       [&topology] { return static_cast<double>(topology.stats().hedges); });
+  registry.CounterFrom("keyway_proxy_topology_stale_reports_total",
+                       "Answers that were behind what is known of a slot; they take nothing back.",
+                       {},
+                       [&topology] { return static_cast<double>(topology.stats().stale_reports); });
 }
 
 void AddScripts(Registry& registry, const Workers& workers, const scripting::ScriptCache& scripts) {

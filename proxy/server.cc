@@ -56,7 +56,9 @@ Status Server::Listen() {
                               .histograms = histograms_,
                               .census = census_,
                               .scripts = scripts_,
-                              .request_refresh = [this] { topology_->RequestRefresh(); }};
+                              .request_refresh = [this](const net::Endpoint* suspect) {
+                                topology_->RequestRefresh(suspect);
+                              }};
   for (int i = 0; i < options_.threads; ++i) {
     auto worker = std::make_unique<Worker>(worker_options, shared, i == 0);
     topology_->Subscribe(worker->loop(), [worker = worker.get()](topology::SlotMapPtr map) {

@@ -69,7 +69,7 @@ class Worker {
     execution::Statistics::Histograms& histograms;
     pubsub::Census& census;
     scripting::ScriptCache& scripts;
-    std::function<void()> request_refresh;  // from any thread
+    execution::ShardAccess::RefreshRequest request_refresh;  // from any thread
   };
 
   // `first`: the one of the workers that does what a proxy does once.
