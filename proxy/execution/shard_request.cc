@@ -43,6 +43,7 @@ void ShardRequest::Abandon() {
   if (state_ == State::kWaiting) access_->StopWaiting(*this);
   if (pending()) Cancel();
   state_ = State::kIdle;
+  in_parts_ = false;
 }
 
 std::string ShardRequest::DeadlineError(Outcome* outcome) const {
@@ -82,7 +83,13 @@ void ShardRequest::Send() {
                        parts, this);
 }
 
+bool ShardRequest::OnPart(std::string_view part) {
+  in_parts_ = true;
+  return owner_->OnShardPart(part);
+}
+
 void ShardRequest::OnReply(std::string_view reply, char type) {
+  in_parts_ = false;
   if (--replies_left_ > 0) {
     if (type == '-' && first_error_.empty()) first_error_ = reply;
   } else if (type == '-' && !first_error_.empty()) {
@@ -162,6 +169,10 @@ void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) 
   state_ = State::kIdle;
   last_error_.clear();
   access_->RequestRefresh();
+  if (std::exchange(in_parts_, false) && !owner_->TakeBackParts()) {
+    FinishError(ProxyErrorText(detail), Outcome::kUnreachable);
+    return;
+  }
   switch (failure) {
     case backend::Failure::kQueueFull:
       FinishError(
