@@ -80,9 +80,6 @@ void AddClients(Registry& registry, const Workers& workers,
   registry.GaugeFrom("keyway_proxy_client_memory_bytes",
                      "Memory for requests and replies of all clients.", {},
                      [&client_memory] { return static_cast<double>(client_memory.bytes()); });
-  registry.GaugeFrom("keyway_proxy_client_memory_limit_bytes",
-                     "Limit of that (--maxmemory_clients); 0: none.", {},
-                     [&client_memory] { return static_cast<double>(client_memory.limit()); });
   registry.GaugeFrom("keyway_proxy_blocked_clients",
                      "Clients that wait for keys or for the end of CLIENT PAUSE.", {},
                      [&directory] { return static_cast<double>(directory.blocked()); });
