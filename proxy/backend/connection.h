@@ -202,7 +202,9 @@ class Connection final : public net::StreamHandler {
   size_t large_requests_ = 0;  // in pending_
   size_t passed_on_ = 0;       // bytes of the reply that is coming
   int64_t stopped_since_ = 0;
-  int64_t held_up_since_ = 0;
+  // Requests before this place in pending_ have been behind large values since that time.
+  uint64_t delayed_end_ = 0;
+  int64_t delayed_since_ = 0;
 
   bool retained_ = true;
   bool probing_ = false;

@@ -44,9 +44,13 @@ size_t Connection::TakePart(std::string_view incomplete) {
 }
 
 void Connection::HoldUp() {
+  // One large reply after the other is one delay for who waits behind all of them.
+  if (pending_.first() >= delayed_end_) {
+    delayed_end_ = pending_.end();
+    delayed_since_ = pool_.loop.NowMicros();
+  }
   if (held_up_ || leased_) return;
   held_up_ = true;
-  held_up_since_ = pool_.loop.NowMicros();
   for (uint64_t i = pending_.first(), end = pending_.end(); i != end; ++i) {
     if (Call* call = pending_.At(i).call; call != nullptr) call->OnOvertakable();
   }
@@ -105,7 +109,7 @@ void Connection::TickLarge(int64_t now) {
   };
   if (!stopped_ && passed(last_byte_, pool_.options.reply_silence_ms)) {
     GiveUpReply(name_ + " has stopped in the middle of a reply");
-  } else if (was_stopped_ && passed(held_up_since_, pool_.options.stalled_ms) && DelaysOthers()) {
+  } else if (was_stopped_ && passed(delayed_since_, pool_.options.stalled_ms) && DelaysOthers()) {
     pending_.front().call->OnDelaysOthers();
   }
 }

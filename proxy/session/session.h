@@ -230,6 +230,7 @@ class Session final : public net::StreamHandler,
   // Whether the reply at the head of the queue is half written.
   bool WritingParts() const;
   void BeginFront();
+  static void StopNoMore(execution::Operation& operation);
   void NoteGrowth();
   void CloseIfFinished();
 

@@ -14,7 +14,7 @@
 namespace keyway::proxy::session {
 namespace {
 
-// Of a reply whose turn has not come.
+// Of replies whose turn has not come, together.
 constexpr size_t kKeptPartsBytes = 1024 * 1024;
 
 }  // namespace
@@ -32,7 +32,7 @@ bool Session::OnPart(execution::Operation& operation, std::string_view part) {
   if (its_turn) operation.DropDeadline();
   AfterOutput();
   if (operation.unbounded || state_ == State::kDoomed) return true;
-  return its_turn ? !output_full_ : operation.held_buffer.size() < kKeptPartsBytes;
+  return its_turn ? !output_full_ : queue_.held_bytes() < kKeptPartsBytes;
 }
 
 bool Session::TakeBackParts(execution::Operation& operation) {
@@ -44,15 +44,23 @@ bool Session::TakeBackParts(execution::Operation& operation) {
 void Session::OnDelaysOthers(execution::Operation& operation) {
   if (operation.unbounded || state_ == State::kDoomed) return;
   if (queue_.front() == &operation && stream_->bytes_sent() == sent_when_full_) {
-    const int64_t since = context_.loop.NowMicros() - full_since_;
-    if (since < int64_t{context_.options.stalled_client_timeout_ms} * 1000) return;
+    const int64_t stalled = context_.loop.NowMicros() - full_since_;
+    const int64_t limit = int64_t{context_.options.stalled_client_timeout_ms} * 1000;
+    // What they have waited for until now were the replies of others.
+    if (stalled < limit / 2) return StopNoMore(operation);
+    if (stalled < limit) return;
     context_.statistics.closed_for_stalling.Add(1);
     KEYWAY_WARNING() << "Client " << Describe()
                      << " closed: it does not read a reply that others wait behind.";
     Doom();
     return;
   }
-  // It reads, if slowly, or the reply waits for another one: it is the limits' matter how much it may keep.
+  // It reads, if slowly, or the reply waits for another one.
+  StopNoMore(operation);
+}
+
+// From here on only the limits say how much of the reply may be kept for the client.
+void Session::StopNoMore(execution::Operation& operation) {
   operation.unbounded = true;
   operation.ResumeParts();
 }

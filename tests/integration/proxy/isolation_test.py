@@ -3,8 +3,10 @@ read, or that send without an end; a shard that is stuck. The proxy's memory sta
 
 KEYWAY_ISOLATION=full: with a value of 512 MB and 1 GB of pending replies."""
 
+import contextlib
 import hashlib
 import os
+import random
 import re
 import signal
 import socket
@@ -21,6 +23,7 @@ LARGE = 512 * MB if FULL else 96 * MB
 PENDING = 1024 if FULL else 128  # replies of 1 MB each
 # What the proxy may hold of all this: the marks of the streams, blocks that the allocator keeps.
 ALLOWANCE = 48 * MB
+ORDER_TURNS = 100 if FULL else 8
 
 
 def metric(proxy, name):
@@ -111,7 +114,7 @@ def measure(client, keys, count):
 class IsolationTest(kt.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.nodes, [cls.proxy] = kt.start_proxied_cluster(cls, kt.KeywayShard, threads=1)
+        cls.nodes, [cls.proxy] = kt.start_proxied_cluster(cls, kt.KeywayShard, directives={"cluster_node_timeout": 60000}, threads=1)
         cls.addresses = cls.proxy.flags["startup_nodes"]
         # Through another proxy, whose memory does not matter.
         loader = kt.KeywayProxy(startup_nodes=cls.addresses)
@@ -149,6 +152,16 @@ class IsolationTest(kt.TestCase):
         connection.sendall(b"".join(kt.encode(*request) for request in requests))
         return connection
 
+    @contextlib.contextmanager
+    def stopped_node(self, key):
+        """The node of `key`, stopped."""
+        [node] = [node for node in self.nodes if not node.call("EXISTS", key).startswith(b"-MOVED")]
+        node.signal(signal.SIGSTOP)
+        try:
+            yield node
+        finally:
+            node.signal(signal.SIGCONT)
+
     def assert_closed(self, connection):
         try:
             while connection.recv(MB):
@@ -157,11 +170,12 @@ class IsolationTest(kt.TestCase):
             pass
 
     def test_slow_reader_of_a_large_value(self):
-        in_parts = metric(self.proxy, "keyway_proxy_backend_replies_in_parts_total")
-        with self.proxy.client() as client, Watcher(self.proxy.process) as watcher:
+        proxy = self.proxy_with()
+        in_parts = metric(proxy, "keyway_proxy_backend_replies_in_parts_total")
+        with proxy.client() as client, Watcher(proxy.process) as watcher:
             alone = measure(client, ["{large}:small"], 300)
-            slow = self.ask(self.proxy, ["GET", "{large}"], ["GET", "{large}:small"])
-            kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_backend_replies_in_parts_total") > in_parts, what="the reply")
+            slow = self.ask(proxy, ["GET", "{large}"], ["GET", "{large}:small"])
+            kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_replies_in_parts_total") > in_parts, what="the reply")
             beside = measure(client, ["{large}:small"], 300)
             # The same again, while it is read.
             result = []
@@ -180,13 +194,17 @@ class IsolationTest(kt.TestCase):
               f"{p99(meanwhile) * 1e3:.2f} ms while it reads; memory + {watcher.growth >> 10} KiB for {LARGE >> 20} MiB")
         self.assertLess(p99(beside), max(0.25, 20 * p99(alone)))
         self.assertLess(watcher.growth, ALLOWANCE)
-        kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_backend_retired_connections") == 0, what="all connections to be free")
-        self.assertEqual(metric(self.proxy, "keyway_proxy_clients_closed_total"), 0)
+        kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_retired_connections") == 0, what="all connections to be free")
+        self.assertEqual(metric(proxy, "keyway_proxy_clients_closed_total"), 0)
 
     def test_many_slow_readers(self):
         with self.proxy.client() as client, Watcher(self.proxy.process) as watcher:
-            slow = [self.ask(self.proxy, ["GET", "{large}"]) for _ in range(12)]
-            kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_requests_in_flight") >= 12, what="all to have asked")
+            slow = []
+            for _ in range(12):
+                before = metric(self.proxy, "keyway_proxy_backend_replies_in_parts_total")
+                slow.append(self.ask(self.proxy, ["GET", "{large}"]))
+                kt.wait_until(lambda before=before: metric(self.proxy, "keyway_proxy_backend_replies_in_parts_total") > before,
+                              what="the reply")
             self.assertEqual({client.call("GET", "{large}:small") for _ in range(100)}, {b"$1\r\nv\r\n"})
         self.assertLess(watcher.growth, 2 * ALLOWANCE)
         for connection in slow:
@@ -194,37 +212,106 @@ class IsolationTest(kt.TestCase):
         for name in ("keyway_proxy_backend_retired_connections", "keyway_proxy_requests_in_flight", "keyway_proxy_client_memory_bytes"):
             kt.wait_until(lambda name=name: metric(self.proxy, name) == 0, what=name)
 
+    def test_many_slow_readers_at_once(self):
+        """Their requests are on one connection before a reply shows that it is large, so one waits for the other, and for the
+        first that is stalled; what is then kept for those who read nothing has its limit."""
+        limit = 2 * LARGE + 32 * MB
+        proxy = self.proxy_with(maxmemory_clients=limit, stalled_client_timeout_ms=300)
+        proxy.call("GET", "{large}:small")
+        with self.stopped_node("{large}") as node, Watcher(proxy.process) as watcher, proxy.client(timeout=60) as client:
+            slow = [self.ask(proxy, ["GET", "{large}"]) for _ in range(8)]
+            kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_pending_requests") == 8, what="all to have asked")
+            client.send(kt.encode("GET", "{large}:small"))
+            kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_pending_requests") == 9, what="the last one to have asked")
+            node.signal(signal.SIGCONT)
+            begin = time.monotonic()
+            self.assertEqual(client.read(), b"$1\r\nv\r\n")
+            waited = time.monotonic() - begin
+        closed = {cause: metric(proxy, f'keyway_proxy_clients_closed_total{{limit="{cause}"}}') for cause in ("stalled", "memory")}
+        print(f"behind 8 of {LARGE >> 20} MiB that nobody reads: {waited:.2f} s, memory + {watcher.growth >> 10} KiB, closed: {closed}")
+        self.assertGreater(sum(closed.values()), 0)
+        self.assertLess(watcher.growth, limit + 2 * ALLOWANCE)
+        for connection in slow:
+            connection.close()
+
     def test_pending_replies(self):
-        with self.proxy.client() as client, Watcher(self.proxy.process) as watcher:
-            greedy = self.connect()
+        proxy = self.proxy_with()
+        with proxy.client() as client, Watcher(proxy.process) as watcher:
+            greedy = self.connect(proxy)
             for number in range(PENDING):
                 greedy.sendall(kt.encode("GET", f"mb:{number % 16}"))
-            kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_client_memory_bytes") > MB, what="its replies")
+            kt.wait_until(lambda: metric(proxy, "keyway_proxy_client_memory_bytes") > MB, what="its replies")
             times = measure(client, [f"key:{number}" for number in range(64)], 640)
             reader = Digest(greedy)
             for _ in range(PENDING):
                 reader.take(MB)
         print(f"{PENDING} MiB of pending replies: memory + {watcher.growth >> 10} KiB, p99 of others {p99(times) * 1e3:.2f} ms")
         self.assertLess(watcher.growth, ALLOWANCE)
-        self.assertEqual(metric(self.proxy, "keyway_proxy_clients_closed_total"), 0)
+        self.assertEqual(metric(proxy, "keyway_proxy_clients_closed_total"), 0)
 
     def test_who_stalls_others_is_closed(self):
         proxy = self.proxy_with(stalled_client_timeout_ms=200)
-        [node] = [node for node in self.nodes if node.call("GET", "{large}:small") == b"$1\r\nv\r\n"]
         with proxy.client(timeout=60) as other:
             other.call("GET", "{large}:small")
             # While the node is stopped, both requests are sent on one connection.
-            node.signal(signal.SIGSTOP)
-            try:
+            with self.stopped_node("{large}"):
                 slow = self.ask(proxy, ["GET", "{large}"])
                 kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_pending_requests") == 1, what="the first request")
                 other.send(kt.encode("GET", "{large}:small"))
                 kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_pending_requests") == 2, what="the second request")
-            finally:
-                node.signal(signal.SIGCONT)
             self.assertEqual(other.read(), b"$1\r\nv\r\n")
         self.assertEqual(metric(proxy, 'keyway_proxy_clients_closed_total{limit="stalled"}'), 1)
         self.assert_closed(slow)
+
+    def test_order_among_large_and_small(self):
+        """What clients pipeline on keys of their own, of all sizes, has its replies as one Redis gives them."""
+        proxy = self.proxy_with()
+        failures, turns = [], []
+
+        def client_of(number):
+            chance = random.Random(number)
+            known = {}
+            try:
+                with proxy.client(timeout=60) as client:
+                    for turn in range(ORDER_TURNS):
+                        requests, wanted = [], []
+                        for step in range(chance.randrange(1, 24)):
+                            key = f"order:{number}:{chance.randrange(6)}"
+                            if chance.random() < 0.4:
+                                size = chance.choice([5, 5, 5, 30_000, 200_000, 1_500_000])
+                                known[key] = (b"%d.%d.%d." % (number, turn, step) * (size // 5 + 1))[:size]
+                                requests.append(["SET", key, known[key]])
+                                wanted.append(b"+OK\r\n")
+                            elif chance.random() < 0.2:
+                                requests.append(["STRLEN", key])
+                                wanted.append(b":%d\r\n" % len(known.get(key, b"")))
+                            else:
+                                requests.append(["GET", key])
+                                value = known.get(key)
+                                wanted.append(b"$-1\r\n" if value is None else b"$%d\r\n%s\r\n" % (len(value), value))
+                        data = b"".join(kt.encode(*request) for request in requests)
+                        sending = threading.Thread(target=client.send, args=(data,))
+                        sending.start()
+                        if chance.random() < 0.2:
+                            time.sleep(chance.random() * 0.05)
+                        for request, reply in zip(requests, wanted):
+                            got = client.read()
+                            if got != reply:
+                                failures.append(f"{request[:2]} in turn {turn} of {number}: {got[:60]!r} for {reply[:60]!r}")
+                                return
+                        sending.join()
+                        turns.append(len(requests))
+            except (OSError, EOFError) as error:
+                failures.append(f"{number}: {error!r}")
+        threads = [threading.Thread(target=client_of, args=(number,)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(f"{len(turns)} pipelines of {sum(turns)} requests, {metric(proxy, 'keyway_proxy_backend_retirements_total'):.0f} times another "
+              "connection was taken")
+        self.assertEqual(failures, [])
+        kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_retired_connections") == 0, what="all connections to be free")
 
     def test_output_limits(self):
         proxy = self.proxy_with(client_output_buffer_limit="4mb 64kb 1")
@@ -267,11 +354,13 @@ class IsolationTest(kt.TestCase):
                 (keys if reply.startswith(b"-MOVED") else lost).append(f"key:{number}")
             measure(client, keys, 500)
             for _ in range(5):
+                measure(client, keys, 50)
                 normal.append(p99(measure(client, keys, 400)))
                 stopped.signal(signal.SIGSTOP)
                 try:
                     waiting = self.connect()
                     waiting.sendall(b"".join(kt.encode("GET", key) for key in lost))
+                    measure(client, keys, 50)
                     stuck.append(p99(measure(client, keys, 400)))
                 finally:
                     stopped.signal(signal.SIGCONT)
