@@ -546,8 +546,7 @@ std::string Session::Describe() const {
   line += number("argv-mem", queue_.request_bytes()) + " multi-mem=0 rbs=0 rbp=0";
   line += number("obl", 0) + number("oll", queue_.size()) +
           number("omem", output.memory() + queue_.held_bytes());
-  line += number("tot-mem", sizeof(Session) + query_memory + output.memory() + queue_.held_bytes() +
-                                queue_.request_bytes());
+  line += number("tot-mem", memory());
   line += " events=r cmd=" + (last_command_ == nullptr ? "NULL" : last_command_->full_name);
   line += " user=default redir=-1 resp=" + std::to_string(static_cast<int>(client_.version));
   return line;

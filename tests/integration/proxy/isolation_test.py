@@ -20,6 +20,7 @@ import keyway_testing as kt
 FULL = os.environ.get("KEYWAY_ISOLATION") == "full"
 MB = 1 << 20
 LARGE = 512 * MB if FULL else 96 * MB
+MEDIUM = 64 * MB
 PENDING = 1024 if FULL else 128  # replies of 1 MB each
 # What the proxy may hold of all this: the marks of the streams, blocks that the allocator keeps.
 ALLOWANCE = 48 * MB
@@ -121,10 +122,11 @@ class IsolationTest(kt.TestCase):
         cls.addClassCleanup(loader.cleanup)
         with loader.start().client(timeout=120) as client:
             kt.wait_until(lambda: client.call("GET", "key:0") == b"$-1\r\n", what="the slot map")
-            # {large} and {large}:small lie on one shard.
+            # {large}, {large}:medium and {large}:small lie on one shard.
             value = os.urandom(MB) * (LARGE // MB)
             client.call("SET", "{large}", value)
             client.call("SET", "{large}:small", "v")
+            client.call("SET", "{large}:medium", value[:MEDIUM])
             for number in range(16):
                 client.call("SET", f"mb:{number}", os.urandom(1) * MB)
             for number in range(64):
@@ -215,11 +217,11 @@ class IsolationTest(kt.TestCase):
     def test_many_slow_readers_at_once(self):
         """Their requests are on one connection before a reply shows that it is large, so one waits for the other, and for the
         first that is stalled; what is then kept for those who read nothing has its limit."""
-        limit = 2 * LARGE + 32 * MB
+        limit = 2 * MEDIUM + 32 * MB
         proxy = self.proxy_with(maxmemory_clients=limit, stalled_client_timeout_ms=300)
         proxy.call("GET", "{large}:small")
         with self.stopped_node("{large}") as node, Watcher(proxy.process) as watcher, proxy.client(timeout=60) as client:
-            slow = [self.ask(proxy, ["GET", "{large}"]) for _ in range(8)]
+            slow = [self.ask(proxy, ["GET", "{large}:medium"]) for _ in range(8)]
             kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_pending_requests") == 8, what="all to have asked")
             client.send(kt.encode("GET", "{large}:small"))
             kt.wait_until(lambda: metric(proxy, "keyway_proxy_backend_pending_requests") == 9, what="the last one to have asked")
@@ -228,7 +230,7 @@ class IsolationTest(kt.TestCase):
             self.assertEqual(client.read(), b"$1\r\nv\r\n")
             waited = time.monotonic() - begin
         closed = {cause: metric(proxy, f'keyway_proxy_clients_closed_total{{limit="{cause}"}}') for cause in ("stalled", "memory")}
-        print(f"behind 8 of {LARGE >> 20} MiB that nobody reads: {waited:.2f} s, memory + {watcher.growth >> 10} KiB, closed: {closed}")
+        print(f"behind 8 of {MEDIUM >> 20} MiB that nobody reads: {waited:.2f} s, memory + {watcher.growth >> 10} KiB, closed: {closed}")
         self.assertGreater(sum(closed.values()), 0)
         self.assertLess(watcher.growth, limit + 2 * ALLOWANCE)
         for connection in slow:
