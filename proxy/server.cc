@@ -16,6 +16,7 @@ Server::Server(const ServerOptions& options)
     : options_(options),
       identity_(options.identity),
       directory_(options.max_clients),
+      client_memory_(options.client_memory_limit),
       scripts_(options.script_cache_bytes) {
   identity_.run_id = Random::FromEntropy().Hex(40);
   identity_.threads = options.threads;
@@ -56,6 +57,7 @@ Status Server::Listen() {
                               .histograms = histograms_,
                               .census = census_,
                               .scripts = scripts_,
+                              .client_memory = client_memory_,
                               .request_refresh = [this](const net::Endpoint* suspect) {
                                 topology_->RequestRefresh(suspect);
                               }};
@@ -68,7 +70,7 @@ Status Server::Listen() {
   }
 
   if (options_.http) {
-    AddMetrics(registry_, workers_, directory_, *topology_, scripts_, histograms_);
+    AddMetrics(registry_, workers_, directory_, client_memory_, *topology_, scripts_, histograms_);
     metrics::AddProcessMetrics(registry_);
     auto endpoint = metrics::Endpoint::Start(control_, registry_,
                                              {.address = *options_.http,
