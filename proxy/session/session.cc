@@ -291,6 +291,8 @@ execution::ReadFrom Session::ReadFromFor(const command::Command& command, const 
   if (client_.read_from == ReadFrom::kPrimary || !routing::MayReadReplica(command, plan)) {
     return ReadFrom::kPrimary;
   }
+  // What it is to write depends on what it reads.
+  if (transaction_ != nullptr && transaction_->watch() != nullptr) return ReadFrom::kPrimary;
   // Behind the client's own writes, over the same connection, it sees what they have written.
   const bool behind_writes = reads_in_flight_ < in_flight_;
   return behind_writes && client_.read_from != ReadFrom::kReplica ? ReadFrom::kPrimary

@@ -41,6 +41,21 @@ std::string Seconds(int64_t micros) {
 
 }  // namespace
 
+void FindNearest(std::span<NodeState* const> nodes) {
+  const bool any_in_zone = std::any_of(nodes.begin(), nodes.end(),
+                                       [](const NodeState* node) { return node->in_zone; });
+  const auto counts = [any_in_zone](const NodeState& node) { return node.in_zone || !any_in_zone; };
+  int64_t best = INT64_MAX / kLeavePercent;
+  for (const NodeState* node : nodes) {
+    if (counts(*node)) best = std::min(best, node->latency_micros);
+  }
+  for (NodeState* node : nodes) {
+    const int64_t bound = node->nearest ? best * kLeavePercent / 100 + kLeaveMicros
+                                        : best * kEnterPercent / 100 + kEnterMicros;
+    node->nearest = counts(*node) && node->latency_micros <= bound;
+  }
+}
+
 struct ReplicaWatch::Impl {
   struct Subscriber {
     net::EventLoop* loop;
@@ -203,7 +218,7 @@ struct ReplicaWatch::Impl {
         JudgeReplica(*shard.primary, *probe, &state);
         ReportChange(probe->node->endpoint, state);
       }
-      FindNearest(shard, table.get());
+      FindNearestOf(shard, table.get());
     }
     current = std::move(table);
     for (const Subscriber& subscriber : subscribers) {
@@ -264,29 +279,18 @@ struct ReplicaWatch::Impl {
     }
   }
 
-  void FindNearest(const ShardRound& shard, NodeTable* table) const {
-    std::vector<std::pair<const net::Endpoint*, NodeState*>> nodes;
+  void FindNearestOf(const ShardRound& shard, NodeTable* table) const {
+    std::vector<NodeState*> fit;
     const auto add = [&](const Probe& probe) {
       NodeState& state = table->nodes[probe.node->endpoint];
-      if (state.fit) nodes.emplace_back(&probe.node->endpoint, &state);
+      if (!state.fit) return;
+      const NodeState* before = current == nullptr ? nullptr : current->Find(probe.node->endpoint);
+      state.nearest = before != nullptr && before->nearest;
+      fit.push_back(&state);
     };
     add(*shard.primary);
     for (const auto& probe : shard.replicas) add(*probe);
-    const auto in_zone = [](const auto& node) { return node.second->in_zone; };
-    if (std::any_of(nodes.begin(), nodes.end(), in_zone)) {
-      std::erase_if(nodes, [&](const auto& node) { return !in_zone(node); });
-    }
-    if (nodes.empty()) return;
-    const int64_t best = (*std::min_element(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) {
-                           return a.second->latency_micros < b.second->latency_micros;
-                         })).second->latency_micros;
-    for (const auto& [endpoint, state] : nodes) {
-      const NodeState* before = current == nullptr ? nullptr : current->Find(*endpoint);
-      const bool was = before != nullptr && before->nearest;
-      const int64_t bound = was ? best * kLeavePercent / 100 + kLeaveMicros
-                                : best * kEnterPercent / 100 + kEnterMicros;
-      state->nearest = state->latency_micros <= bound;
-    }
+    FindNearest(fit);
   }
 
   net::EventLoop& control;

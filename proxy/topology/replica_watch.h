@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "common/net/event_loop.h"
@@ -28,6 +29,10 @@ struct ReplicaWatchOptions {
   std::string password;    // empty: no AUTH
   Zones zones;
 };
+
+// Which of a shard's nodes that are fit are the nearest, by zone, then by latency; those that were
+// (NodeState::nearest as it is) stay so until they are clearly slower than the fastest.
+void FindNearest(std::span<NodeState* const> nodes);
 
 class ReplicaWatch {
  public:

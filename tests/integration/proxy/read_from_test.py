@@ -169,8 +169,11 @@ class Rig:
             nodes = self.spread(lambda: self.assertEqual(
                 client.pipeline([("MULTI",), ("SET", "{t}a", "9"), ("GET", "{t}a"), ("EXEC",)])[-1], b"*2\r\n+OK\r\n$1\r\n9\r\n"))
             self.assertLessEqual(set(nodes), self.primary_ports())
+            # So does who watches: it will write what follows from what it reads.
             client.call("WATCH", "{t}a")
+            self.assertLessEqual(set(self.spread(lambda: client.call("GET", "{t}b"))), self.primary_ports())
             client.call("UNWATCH")
+            self.assertLessEqual(set(self.spread(lambda: client.call("GET", "{t}b"))), self.replica_ports())
 
     def test_scripts_by_sha(self):
         script = f"return redis.call('get', KEYS[1]) -- {time.monotonic()}"
@@ -188,33 +191,48 @@ class Rig:
     def test_order_within_a_pipeline(self):
         """A write and the reads around it never change places, whatever replicas have by then."""
         owner = self.owner("order")
-        for policy in ["prefer_replica", "nearest", "replica"]:
-            with self.subTest(policy=policy), self.client(policy) as client:
+        replicas = self.replicas[owner.port]
+        for policy in ("prefer_replica", "nearest", "replica"):
+            with self.subTest(policy=policy), self.client(policy) as client, self.client("replica") as other:
                 client.call("SET", "order", "0")
+                requests = [request for number in range(1, 100) for request in (("SET", "order", number), ("GET", "order"))]
+                values = [int(kt.parse(reply)) for reply in client.pipeline(requests)[1::2]]
+                # It may be late, but is nothing from behind the read.
+                self.assertTrue(all(value <= number for number, value in enumerate(values, 1)), values)
                 self.wait_in_sync()
-                requests, expected = [], []
-                for number in range(1, 100):
-                    requests += [("SET", "order", number), ("GET", "order")]
-                    expected += [number, number]
-                replies = client.pipeline(requests)
-                for at in range(1, len(replies), 2):
-                    value = int(kt.parse(replies[at]))
-                    if policy == "replica":
-                        # It may lag, but has nothing from behind the read.
-                        self.assertLessEqual(value, expected[at])
-                    else:
-                        self.assertEqual(value, expected[at])
-                # A read does not see a write that stands behind it.
-                self.wait_in_sync()
-                for replica in self.replicas[owner.port]:
-                    replica.signal(signal.SIGSTOP)
+
+                def stopped(nodes, *requests, under_way):
+                    """Sends them while `nodes` are stopped; until so many are under way."""
+                    for node in nodes:
+                        node.signal(signal.SIGSTOP)
+                    client.send(b"".join(kt.encode(*request) for request in requests))
+                    kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_requests_in_flight") >= under_way, what="the requests to be under way")
+
+                # A write is under way: what is read behind it is not read before it.
+                before = self.calls()
                 try:
-                    client.send(kt.encode("GET", "order") + kt.encode("SET", "order", "later"))
-                    kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_requests_in_flight") >= 1 or policy == "nearest", what="the read")
+                    stopped([owner], ("SET", "order", "new"), ("GET", "order"), under_way=1 if policy == "replica" else 2)
+                    self.assertEqual(other.value("GET", "order"), b"99")
                 finally:
-                    for replica in self.replicas[owner.port]:
+                    owner.signal(signal.SIGCONT)
+                self.assertEqual(client.read(), b"+OK\r\n")
+                value = client.read()
+                if policy != "replica":
+                    # It has gone the way of the write.
+                    self.assertEqual(value, b"$3\r\nnew\r\n")
+                    self.assertEqual(sum(self.calls()[replica.port] - before[replica.port] for replica in replicas), 1)
+                if policy == "nearest":
+                    continue
+                # A read is under way: what is written behind it is not written before it.
+                self.wait_in_sync()
+                self.wait_ready(self.proxy)
+                try:
+                    stopped(replicas, ("GET", "order"), ("SET", "order", "later"), under_way=1)
+                    self.assertEqual(owner.value("GET", "order"), b"new")
+                finally:
+                    for replica in replicas:
                         replica.signal(signal.SIGCONT)
-                self.assertEqual(client.read(), b"$2\r\n99\r\n")
+                self.assertEqual(client.read(), b"$3\r\nnew\r\n")
                 self.assertEqual(client.read(), b"+OK\r\n")
                 self.wait_ready(self.proxy)
 
@@ -259,96 +277,6 @@ class Rig:
             late.call("CLIENT", "UNPAUSE")
         self.wait_ready(self.proxy)
 
-    def test_hung_and_dead_replicas(self):
-        owner = self.owner("away")
-        replicas = self.replicas[owner.port]
-        with self.client("primary") as client:
-            client.call("SET", "away", "x")
-        self.wait_in_sync()
-        # One hangs: the other serves. Both hang: the primary does, for those who allow it.
-        try:
-            for count in (1, 2):
-                replicas[count - 1].signal(signal.SIGSTOP)
-                kt.wait_until(lambda: [fitness(self.proxy).get(replica.port) for replica in replicas] == [0, 2 - count],
-                              timeout=30, what="hung replicas to be excluded")
-                if count == 1:
-                    for _ in range(2):
-                        with self.client("replica") as client:
-                            self.assertEqual(client.value("GET", "away"), b"x")
-            for policy in ("prefer_replica", "nearest"):
-                with self.client(policy) as client:
-                    self.assertEqual(client.value("GET", "away"), b"x")
-            with self.client("replica") as client:
-                client.send(kt.encode("GET", "away"))
-                with self.client("primary") as probe:
-                    kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_requests_waiting") >= 1, what="the read to wait")
-                    self.assertEqual(probe.value("GET", "away"), b"x")
-                replicas[0].signal(signal.SIGCONT)
-                self.assertEqual(client.read(), b"$1\r\nx\r\n")
-        finally:
-            for replica in replicas:
-                replica.signal(signal.SIGCONT)
-        self.wait_ready(self.proxy)
-        # One dies with reads under way: they are answered by others.
-        with self.client("replica") as first, self.client("replica") as second:
-            victim = replicas[0]
-            for client in (first, second):
-                self.assertEqual(client.value("GET", "away"), b"x")
-            victim.signal(signal.SIGSTOP)
-            for client in (first, second):
-                client.send(kt.encode("GET", "away"))
-            victim.kill()
-            for client in (first, second):
-                self.assertEqual(client.read(), b"$1\r\nx\r\n")
-            self.assertEqual(first.value("GET", "away"), b"x")
-            victim.start()
-        kt.wait_until(lambda: victim.info("replication")["master_link_status"] == "up", timeout=30, what="the replica")
-        self.wait_ready(self.proxy)
-
-    def test_no_replica_at_all(self):
-        owner = self.owner("none")
-        proxy = self.start(self.new_proxy(read_from="replica", request_deadline_ms=500))
-        self.wait_ready(proxy)
-        with self.client("primary") as client:
-            client.call("SET", "none", "1")
-        for replica in self.replicas[owner.port]:
-            replica.signal(signal.SIGSTOP)
-        try:
-            kt.wait_until(lambda: all(fitness(proxy).get(replica.port) == 0 for replica in self.replicas[owner.port]), timeout=30, what="unfit replicas")
-            with proxy.client() as client:
-                self.assertEqual(client.call("GET", "none"), b"-ERR keyway-proxy: no replica of 127.0.0.1:%d is fit to be read from\r\n" % owner.port)
-                self.assertEqual(client.call("SET", "none", "2"), b"+OK\r\n")
-        finally:
-            for replica in self.replicas[owner.port]:
-                replica.signal(signal.SIGCONT)
-
-    def test_zones(self):
-        """Nodes of the zone come first; when they are not fit, others serve."""
-        near = {port: replicas[1] for port, replicas in self.replicas.items()}
-        numbers = {port: number for number, port in enumerate(self.nodes)}
-        by_flag = {"zone": "here", "node_zones": ",".join(f"127.0.0.1:{node.port}=here" for node in near.values())}
-        port = next(iter(near))
-        by_name = {"zone": f"zone-{numbers[near[port].port]}", "zone_of_hostname": 2}
-        for flags, shards in ((by_flag, list(near)), (by_name, [port])):
-            for policy in ("prefer_replica", "nearest"):
-                proxy = self.start(self.new_proxy(read_from=policy, **flags))
-                self.wait_ready(proxy)
-
-                def read():
-                    for _ in range(2):
-                        with proxy.client() as client:
-                            for key in KEYS:
-                                if self.owner(key).port in shards:
-                                    self.assertEqual(client.value("GET", key), key.encode())
-                self.assertEqual(set(self.spread(read)), {near[shard].port for shard in shards}, (flags, policy))
-                if policy == "nearest" and flags is by_flag:
-                    near[port].signal(signal.SIGSTOP)
-                    try:
-                        kt.wait_until(lambda: fitness(proxy).get(near[port].port) == 0, timeout=30, what="the hung replica")
-                        read()
-                    finally:
-                        near[port].signal(signal.SIGCONT)
-
     # ---------------------------------------------------------------------------------------------
 
     def owner(self, key):
@@ -386,6 +314,85 @@ def fitness(proxy):
 
 class RedisTest(Rig, kt.TestCase):
     node_class = kt.RedisServer
+
+    def test_hung_and_dead_replicas(self):
+        owner = self.owner("away")
+        replicas = self.replicas[owner.port]
+        strict = self.start(self.new_proxy(read_from="replica", request_deadline_ms=500))
+        with self.client("primary") as client:
+            client.call("SET", "away", "x")
+        self.wait_in_sync()
+        self.wait_ready(strict)
+        # One hangs: the other serves. Both hang: the primary does, for those who allow it.
+        try:
+            for count in (1, 2):
+                replicas[count - 1].signal(signal.SIGSTOP)
+                kt.wait_until(lambda: [fitness(self.proxy).get(replica.port) for replica in replicas] == [0, 2 - count],
+                              timeout=30, what="hung replicas to be excluded")
+                if count == 1:
+                    for _ in range(2):
+                        with self.client("replica") as client:
+                            self.assertEqual(client.value("GET", "away"), b"x")
+            for policy in ("prefer_replica", "nearest"):
+                with self.client(policy) as client:
+                    self.assertEqual(client.value("GET", "away"), b"x")
+            kt.wait_until(lambda: not any(fitness(strict).get(replica.port) for replica in replicas), timeout=30, what="unfit replicas")
+            with strict.client() as client:
+                self.assertEqual(client.call("GET", "away"), b"-ERR keyway-proxy: no replica of 127.0.0.1:%d is fit to be read from\r\n" % owner.port)
+                self.assertEqual(client.call("SET", "away", "x"), b"+OK\r\n")
+            with self.client("replica") as client:
+                client.send(kt.encode("GET", "away"))
+                with self.client("primary") as probe:
+                    kt.wait_until(lambda: metric(self.proxy, "keyway_proxy_requests_waiting") >= 1, what="the read to wait")
+                    self.assertEqual(probe.value("GET", "away"), b"x")
+                replicas[0].signal(signal.SIGCONT)
+                self.assertEqual(client.read(), b"$1\r\nx\r\n")
+        finally:
+            for replica in replicas:
+                replica.signal(signal.SIGCONT)
+        self.wait_ready(self.proxy)
+        # One dies with reads under way: they are answered by others.
+        with self.client("replica") as first, self.client("replica") as second:
+            victim = replicas[0]
+            for client in (first, second):
+                self.assertEqual(client.value("GET", "away"), b"x")
+            victim.signal(signal.SIGSTOP)
+            for client in (first, second):
+                client.send(kt.encode("GET", "away"))
+            victim.kill()
+            for client in (first, second):
+                self.assertEqual(client.read(), b"$1\r\nx\r\n")
+            self.assertEqual(first.value("GET", "away"), b"x")
+            victim.start()
+        kt.wait_until(lambda: victim.info("replication")["master_link_status"] == "up", timeout=30, what="the replica")
+        self.wait_ready(self.proxy)
+
+    def test_zones(self):
+        """Nodes of the zone come first; when they are not fit, others serve."""
+        near = {port: replicas[1] for port, replicas in self.replicas.items()}
+        numbers = {port: number for number, port in enumerate(self.nodes)}
+        by_flag = {"zone": "here", "node_zones": ",".join(f"127.0.0.1:{node.port}=here" for node in near.values())}
+        port = next(iter(near))
+        by_name = {"zone": f"zone-{numbers[near[port].port]}", "zone_of_hostname": 2}
+        for flags, shards in ((by_flag, list(near)), (by_name, [port])):
+            for policy in ("prefer_replica", "nearest"):
+                proxy = self.start(self.new_proxy(read_from=policy, **flags))
+                self.wait_ready(proxy)
+
+                def read():
+                    for _ in range(2):
+                        with proxy.client() as client:
+                            for key in KEYS:
+                                if self.owner(key).port in shards:
+                                    self.assertEqual(client.value("GET", key), key.encode())
+                self.assertEqual(set(self.spread(read)), {near[shard].port for shard in shards}, (flags, policy))
+                if policy == "nearest" and flags is by_flag:
+                    near[port].signal(signal.SIGSTOP)
+                    try:
+                        kt.wait_until(lambda: fitness(proxy).get(near[port].port) == 0, timeout=30, what="the hung replica")
+                        read()
+                    finally:
+                        near[port].signal(signal.SIGCONT)
 
 
 class ShardTest(Rig, kt.TestCase):

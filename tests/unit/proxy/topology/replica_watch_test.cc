@@ -190,5 +190,43 @@ TEST_F(ReplicaWatchTest, Zone) {
   EXPECT_FALSE(table_->Find(At(0))->nearest);
 }
 
+NodeState At(int64_t latency_micros, bool was_nearest, bool in_zone = false) {
+  NodeState state;
+  state.fit = true;
+  state.latency_micros = latency_micros;
+  state.nearest = was_nearest;
+  state.in_zone = in_zone;
+  return state;
+}
+
+std::vector<bool> Nearest(std::vector<NodeState> states) {
+  std::vector<NodeState*> nodes;
+  for (NodeState& state : states) nodes.push_back(&state);
+  FindNearest(nodes);
+  std::vector<bool> nearest;
+  for (const NodeState& state : states) nearest.push_back(state.nearest);
+  return nearest;
+}
+
+using Bools = std::vector<bool>;
+
+TEST(FindNearestTest, EqualsAreSeveral) {
+  EXPECT_EQ(Nearest({At(10'000, false), At(10'500, false), At(15'000, false)}),
+            Bools({true, true, false}));
+  EXPECT_EQ(Nearest({At(80, false), At(190, false), At(300, false)}), Bools({true, true, false}));
+  EXPECT_EQ(Nearest({}), Bools({}));
+}
+
+TEST(FindNearestTest, WhoWasNearestStaysForAWhile) {
+  EXPECT_EQ(Nearest({At(10'000, false), At(14'000, true)}), Bools({true, true}));
+  EXPECT_EQ(Nearest({At(10'000, true), At(14'000, false)}), Bools({true, false}));
+  EXPECT_EQ(Nearest({At(10'000, false), At(16'000, true)}), Bools({true, false}));
+}
+
+TEST(FindNearestTest, TheOwnZoneFirst) {
+  EXPECT_EQ(Nearest({At(10, true), At(10'000, false, true), At(90'000, true, true)}),
+            Bools({false, true, false}));
+}
+
 }  // namespace
 }  // namespace keyway::proxy::topology
