@@ -1,5 +1,6 @@
 #include "proxy/metrics.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -49,6 +50,15 @@ void AddRequests(Registry& registry, const Workers& workers, const execution::St
   registry.GaugeFrom(
       "keyway_proxy_requests_in_flight", "Requests under way.", {},
       SumOf(workers, [](const Worker& w) { return w.statistics().in_flight.Get(); }));
+  const auto sent = [&](const char* role, auto cell) {
+    registry.CounterFrom(
+        "keyway_proxy_shard_requests_total",
+        "Requests sent for clients, those sent again included, by the role of their node.",
+        {{"role", role}},
+        SumOf(workers, [cell](const Worker& w) { return (w.statistics().*cell).Get(); }));
+  };
+  sent("primary", &execution::Statistics::to_primaries);
+  sent("replica", &execution::Statistics::to_replicas);
   registry.CounterFrom("keyway_proxy_redirects_total", "Redirects by shards, by kind.",
                        {{"kind", "moved"}},
                        SumOf(workers, [](const Worker& w) { return w.statistics().moved.Get(); }));
@@ -281,6 +291,34 @@ void AddMetrics(Registry& registry, const Workers& workers,
   AddPubsub(registry, workers);
   AddTopology(registry, topology);
   AddScripts(registry, workers, scripts);
+}
+
+void AddReplicaMetrics(Registry& registry, const topology::ReplicaWatch& watch) {
+  // One sample for each node of which `read` knows a value.
+  const auto of_nodes = [&](const std::string& name, const std::string& help, auto read) {
+    registry.GaugesFrom(name, help, [&watch, read](Registry::Samples& samples) {
+      const topology::NodeTablePtr table = watch.current();
+      if (table == nullptr) return;
+      for (const auto& [node, state] : table->nodes) {
+        const std::optional<double> value = read(state);
+        if (!value) continue;
+        samples.Add({{"node", net::ToString(node)}, {"role", state.primary ? "primary" : "replica"}},
+                    *value);
+      }
+    });
+  };
+  const auto seconds = [](int64_t micros) -> std::optional<double> {
+    if (micros < 0) return std::nullopt;
+    return static_cast<double>(micros) / 1e6;
+  };
+  of_nodes("keyway_proxy_node_fit", "Whether the node may be read from.",
+           [](const topology::NodeState& state) -> std::optional<double> { return state.fit; });
+  of_nodes("keyway_proxy_node_latency_seconds",
+           "Round trip to the node, smoothed. Absent while it does not answer.",
+           [seconds](const topology::NodeState& state) { return seconds(state.latency_micros); });
+  of_nodes("keyway_proxy_node_lag_seconds",
+           "At most how far the replica was behind its primary. Absent while unknown.",
+           [seconds](const topology::NodeState& state) { return seconds(state.lag_micros); });
 }
 
 }  // namespace keyway::proxy

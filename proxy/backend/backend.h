@@ -208,10 +208,10 @@ class Pool {
 
   // nullptr: nobody. `watcher` must outlive the pool or its own being set here.
   void set_watcher(NodeWatcher* watcher);
-  // Whether calls on shared connections wait for `node`.
+  // Whether calls on shared connections wait for `node` that are for a primary (SendOptions::readonly).
   bool HasCalls(const net::Endpoint& node) const;
-  // Ends the calls on shared connections to `node` that has not sent a byte for `silence_micros`, with
-  // kConnectionLost or kNotSent. False: it is not silent, so that what waits will be answered.
+  // Ends the calls on those shared connections to `node` that it has sent no byte on for `silence_micros`, with
+  // kConnectionLost or kNotSent. False: others, for a primary, still wait, and will be answered.
   bool GiveUp(const net::Endpoint& node, int64_t silence_micros, std::string_view detail);
 
   const BackendStats& stats() const;

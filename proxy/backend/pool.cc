@@ -263,17 +263,17 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     for (const net::Endpoint& node : stuck) watcher->OnNodeStuck(node);
   }
 
-  // Shared connections to `node` as a primary.
+  // Shared connections to `node`.
   template <typename Visit>
   void ForEachTo(const net::Endpoint& node, Visit visit) const {
     for (const auto& [key, connection] : connections) {
-      if (key.node == node && !connection->readonly()) visit(*connection);
+      if (key.node == node) visit(*connection);
     }
     for (const auto& connection : busy) {
       if (connection->node() == node) visit(*connection);
     }
     for (const Keyed& entry : retired) {
-      if (entry.key.node == node && !entry.connection->readonly()) visit(*entry.connection);
+      if (entry.key.node == node) visit(*entry.connection);
     }
   }
 
@@ -399,20 +399,23 @@ void Pool::set_watcher(NodeWatcher* watcher) {
 
 bool Pool::HasCalls(const net::Endpoint& node) const {
   bool has = false;
-  impl_->ForEachTo(node, [&has](const Connection& connection) { has = has || connection.has_calls(); });
+  impl_->ForEachTo(node, [&has](const Connection& connection) {
+    has = has || (connection.has_calls() && !connection.readonly());
+  });
   return has;
 }
 
 bool Pool::GiveUp(const net::Endpoint& node, int64_t silence_micros, std::string_view detail) {
-  bool silent = true;
-  impl_->ForEachTo(node, [&](const Connection& connection) {
-    silent = silent && (!connection.has_calls() || connection.silent_micros() >= silence_micros);
-  });
-  if (!silent) return false;
+  bool all = true;
   impl_->ForEachTo(node, [&](Connection& connection) {
-    if (connection.has_calls()) connection.GiveUp(detail);
+    if (!connection.has_calls()) return;
+    if (connection.silent_micros() >= silence_micros) {
+      connection.GiveUp(detail);
+    } else {
+      all = all && connection.readonly();
+    }
   });
-  return true;
+  return all;
 }
 
 const BackendStats& Pool::stats() const {

@@ -15,12 +15,14 @@ enum class AwayCause : uint8_t {
   kClusterDown,  // CLUSTERDOWN
   kMasterDown,   // MASTERDOWN
   kMoving,       // the slot, or some of the keys, are on their way to another node
+  kNoReplica,    // it is to be read from a replica, and none is fit
 };
-inline constexpr int kAwayCauses = 8;
+inline constexpr int kAwayCauses = 9;
 
 constexpr std::string_view AwayCauseName(AwayCause cause) {
   constexpr std::string_view kNames[kAwayCauses] = {
-      "no_shard", "connect", "lost", "stuck", "loading", "clusterdown", "masterdown", "moving",
+      "no_shard",    "connect",    "lost",   "stuck",      "loading",
+      "clusterdown", "masterdown", "moving", "no_replica",
   };
   return kNames[static_cast<int>(cause)];
 }

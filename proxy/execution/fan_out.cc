@@ -35,7 +35,9 @@ void FanOutOperation::Begin(const Request& request) {
             .repeatable = command::IsRepeatable(*request.command, request.arguments),
             .writes = !request.command->spec->is(command::kReadonly),
             .reports_tryagain = split,
-            .scripts = request.plan->scripts};
+            .scripts = request.plan->scripts,
+            .read_from = request.read_from,
+            .client = request.client};
   gather_.Start(executor().access(), this, terms_);
 }
 

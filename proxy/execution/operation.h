@@ -20,6 +20,7 @@
 #include "common/resp/reply_writer.h"
 #include "proxy/execution/intrusive_list.h"
 #include "proxy/execution/outcome.h"
+#include "proxy/execution/read_from.h"
 #include "proxy/routing/plan.h"
 
 namespace keyway::proxy::execution {
@@ -70,6 +71,7 @@ struct Request {
   uint64_t client =
       0;  // requests without a key of one client go to one shard, as long as it is there
   bool subscriber = false;  // the client listens to channels
+  ReadFrom read_from = ReadFrom::kPrimary;  // another one only for what may be asked of replicas
 };
 
 // One that outlives the bytes it came in.
@@ -134,6 +136,8 @@ class Operation : private ListLink<DeadlineTag> {
   Operation* next_in_queue = nullptr;
   bool done = false;
   bool silent = false;  // the client does not want the reply
+  bool only_reads = false;     // others that do may overtake it
+  bool at_replicas = false;    // it may be overtaken, as it goes another way than writes
   size_t request_bytes = 0;
   std::string held_reply;
   OutputBuffer held_buffer;

@@ -17,6 +17,7 @@ constexpr int64_t kFirstRetryMicros = 1000;
 constexpr int64_t kRefreshSpacingMicros = 10'000;
 // Of those that wait for the same slot: sent again in one go.
 constexpr int kSlotRetries = 256;
+constexpr int64_t kReplicaSilenceMicros = 2'000'000;
 // A node that has lost its slots and is well says so within this.
 constexpr uint64_t kGraceMs = 100;
 // Between two looks whether such a node still owes replies.
@@ -99,6 +100,7 @@ void ShardAccess::NoteAway(const net::Endpoint& node, AwayCause cause, std::stri
   WaitingRoom::Gate& gate = room_.CloseGate(node, now);
   gate.cause = cause;
   gate.detail = detail;
+  node_choice_.MarkUnfit(node);
   RequestRefresh(&node);
   // Those who were sent together fail together: that is one attempt.
   if (gate.scout != nullptr || now < gate.next_scout) return;
@@ -109,6 +111,7 @@ void ShardAccess::NoteAway(const net::Endpoint& node, AwayCause cause, std::stri
 }
 
 void ShardAccess::OnNodeStuck(const net::Endpoint& node) {
+  if (IsReplica(node)) return node_choice_.MarkUnfit(node);
   if (room_.FindGate(node) != nullptr) return RequestRefresh();
   NoteAway(node, AwayCause::kStuck, net::ToString(node) + " does not answer, while others do");
 }
@@ -251,6 +254,36 @@ void ShardAccess::SetMap(topology::SlotMapPtr map) {
   }
   Release(all);
   map_watchers_.ForEach([](MapWatcher& watcher) { watcher.OnNewMap(); });
+}
+
+void ShardAccess::SetNodeTable(topology::NodeTablePtr table) {
+  // What a replica owes only reads: others are asked instead.
+  for (const auto& [node, state] : table->nodes) {
+    if (state.primary || state.latency_micros >= 0) continue;
+    pool_.GiveUp(node, kReplicaSilenceMicros, net::ToString(node) + " does not answer");
+  }
+  node_choice_.SetTable(std::move(table));
+  // Those that wait for a primary may find a replica now.
+  WaitingRoom::Line reads;
+  for (auto& [node, gate] : room_.gates()) {
+    gate.line.ForEach([&reads](ShardRequest& request) {
+      if (!request.terms_.from_replicas()) return;
+      static_cast<ListLink<WaitingTag>&>(request).Unlink();
+      reads.PushBack(request);
+    });
+  }
+  Release(reads);
+}
+
+bool ShardAccess::IsReplica(const net::Endpoint& node) const {
+  if (map_ == nullptr) return false;
+  bool replica = false;
+  for (const topology::Shard& shard : map_->shards()) {
+    if (shard.primary.endpoint == node) return false;
+    replica = replica || std::any_of(shard.replicas.begin(), shard.replicas.end(),
+                                     [&node](const auto& other) { return other.endpoint == node; });
+  }
+  return replica;
 }
 
 void ShardAccess::NoteLeavingNodes(const topology::SlotMap& before) {

@@ -15,6 +15,7 @@
 #include "proxy/backend/backend.h"
 #include "proxy/execution/away.h"
 #include "proxy/execution/intrusive_list.h"
+#include "proxy/execution/node_choice.h"
 #include "proxy/execution/statistics.h"
 #include "proxy/execution/waiting_room.h"
 #include "proxy/topology/topology.h"
@@ -69,6 +70,7 @@ class ShardAccess final : private backend::NodeWatcher {
   // nullptr until the first map arrives.
   const topology::SlotMap* map() const { return map_.get(); }
   void SetMap(topology::SlotMapPtr map);
+  void SetNodeTable(topology::NodeTablePtr table);
   void Watch(MapWatcher& watcher) { map_watchers_.PushBack(watcher); }
 
   const AccessOptions& options() const { return options_; }
@@ -76,6 +78,8 @@ class ShardAccess final : private backend::NodeWatcher {
   net::EventLoop& loop() { return loop_; }
   Statistics& statistics() { return statistics_; }
   void RequestRefresh(const net::Endpoint* suspect = nullptr);
+  // Which nodes reads go to.
+  NodeChoice& node_choice() { return node_choice_; }
 
   // Whether keys of `slot` are, or were a moment ago, at two nodes at a time: an answer may come late
   // there, so a client's requests for it go one by one.
@@ -114,6 +118,8 @@ class ShardAccess final : private backend::NodeWatcher {
   void OpenSoon(const net::Endpoint& node);
   void Open(const net::Endpoint& node);
   void Wake();
+  // Whether `node` is of the map, and no primary.
+  bool IsReplica(const net::Endpoint& node) const;
   // Sends all of `line`, or has them wait for something else.
   void Release(WaitingRoom::Line& line);
   void WakeWithin(int64_t micros);
@@ -133,6 +139,7 @@ class ShardAccess final : private backend::NodeWatcher {
   RefreshRequest request_refresh_;
   Statistics& statistics_;
   topology::SlotMapPtr map_;
+  NodeChoice node_choice_;
   IntrusiveList<MapWatcher, MapWatcherTag> map_watchers_;
   uint64_t last_ticket_ = 0;
   WaitingRoom room_;

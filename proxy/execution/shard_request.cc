@@ -34,7 +34,7 @@ void ShardRequest::Begin(ShardAccess& access, Owner* owner, const Terms& terms) 
   access_ = &access;
   owner_ = owner;
   terms_ = terms;
-  asking_ = maybe_executed_ = parked_ = false;
+  asking_ = maybe_executed_ = parked_ = left_replica_ = false;
   redirects_ = attempts_ = 0;
   ticket_ = access.NextTicket();
   if (!last_error_.empty()) last_error_.clear();
@@ -64,6 +64,7 @@ std::string ShardRequest::DeadlineError(Outcome* outcome) const {
 }
 
 void ShardRequest::Send() {
+  at_replica_ = false;
   if (!redirected_) {
     const topology::SlotMap* map = access_->map();
     const topology::Shard* shard = map == nullptr ? nullptr : map->ShardOf(slot_);
@@ -74,14 +75,15 @@ void ShardRequest::Send() {
       access_->RequestRefresh();
       return WaitForShard(ShardAccess::Await::kMap, AwayCause::kNoShard, last_error_);
     }
-    node_ = shard->primary.endpoint;
+    if (!ChooseNode(*map, *shard)) return;
   }
-  if (!only_there_ && !access_->MayGo(*this, node_)) {
+  if (!only_there_ && !at_replica_ && !access_->MayGo(*this, node_)) {
     const WaitingRoom::Gate& gate = *access_->FindGate(node_);
     return WaitForShard(ShardAccess::Await::kNode, gate.cause, gate.detail);
   }
   if (parked_) access_->statistics().retries[static_cast<int>(cause_)].Add(1);
   state_ = State::kSent;
+  (at_replica_ ? access_->statistics().to_replicas : access_->statistics().to_primaries).Add(1);
   replies_left_ = terms_.requests;
   first_error_.clear();
   const std::string_view parts[] = {bytes_};
@@ -89,9 +91,49 @@ void ShardRequest::Send() {
                        {.version = terms_.version,
                         .database = terms_.database,
                         .asking = std::exchange(asking_, false),
+                        .readonly = at_replica_,
                         .scripts = terms_.scripts,
                         .replies = terms_.requests},
                        parts, this);
+}
+
+bool ShardRequest::ChooseNode(const topology::SlotMap& map, const topology::Shard& shard) {
+  node_ = shard.primary.endpoint;
+  // A replica says nil for keys that have left with their slot, and gives no ASK.
+  if (!terms_.from_replicas() || left_replica_ || access_->IsMoving(slot_)) return true;
+  const auto choice = access_->node_choice().Choose(map, shard, terms_.read_from, terms_.client);
+  if (!choice) {
+    WaitForReplica("no replica of " + net::ToString(node_) + " is fit to be read from");
+    return false;
+  }
+  node_ = *choice->endpoint;
+  at_replica_ = choice->replica;
+  return true;
+}
+
+void ShardRequest::LeaveReplica(AwayCause cause) {
+  state_ = State::kIdle;
+  access_->RequestRefresh();
+  access_->node_choice().MarkUnfit(node_);
+  access_->statistics().retries[static_cast<int>(cause)].Add(1);
+  Send();
+}
+
+void ShardRequest::OnReplicaRedirect() {
+  state_ = State::kIdle;
+  access_->RequestRefresh();
+  if (terms_.read_from == ReadFrom::kReplica) {
+    // The new map will name the replicas of the other shard.
+    return WaitForReplica("slot " + std::to_string(slot_) + " is not that of the replica " +
+                          net::ToString(node_));
+  }
+  left_replica_ = true;
+  Send();
+}
+
+void ShardRequest::WaitForReplica(const std::string& why) {
+  last_error_ = ErrorReply(ProxyErrorText(why));
+  WaitForShard(ShardAccess::Await::kSlot, AwayCause::kNoReplica, why);
 }
 
 void ShardRequest::SendAgain() {
@@ -132,6 +174,10 @@ void ShardRequest::OnWholeReply(std::string_view reply, char type) {
   }
   Redirect redirect = ReadRedirect(reply, node_);
   if (redirect.kind != Redirect::Kind::kUnsettled) access_->NoteAnswer(node_);
+  if (at_replica_ && redirect.kind != Redirect::Kind::kNone &&
+      redirect.kind != Redirect::Kind::kUnsettled) {
+    return OnReplicaRedirect();
+  }
   switch (redirect.kind) {
     case Redirect::Kind::kNone:
       Finish(reply, type, Outcome::kError);
@@ -186,13 +232,14 @@ void ShardRequest::OnUnsettled(std::string_view reply) {
   redirects_ = 0;
   last_error_.assign(reply);
   const std::string_view text = std::string_view(last_error_).substr(1, last_error_.size() - 3);
-  if (text.starts_with("CLUSTERDOWN Hash slot")) {
+  if (text.starts_with("CLUSTERDOWN Hash slot") && !at_replica_) {
     access_->NoteAnswer(node_);
     return WaitForShard(ShardAccess::Await::kSlot, AwayCause::kClusterDown, text);
   }
   const AwayCause cause = text.starts_with("LOADING")       ? AwayCause::kLoading
                           : text.starts_with("CLUSTERDOWN") ? AwayCause::kClusterDown
                                                             : AwayCause::kMasterDown;
+  if (at_replica_) return LeaveReplica(cause);
   access_->NoteAway(node_, cause, text);
   WaitForShard(ShardAccess::Await::kNode, cause, text);
 }
@@ -227,6 +274,7 @@ void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) 
           Outcome::kOverloaded);
       return;
     case backend::Failure::kHandshake:
+      if (at_replica_) break;
       FinishError(ProxyErrorText(detail), Outcome::kUnreachable);
       return;
     case backend::Failure::kConnectionLost:
@@ -246,13 +294,14 @@ void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) 
   }
   const AwayCause cause =
       failure == backend::Failure::kConnect ? AwayCause::kConnect : AwayCause::kLost;
+  if (at_replica_) return LeaveReplica(cause);
   access_->NoteAway(node_, cause, detail);
   // The node may be gone for good, and the redirect that led to it with it. Or it is away, and every
   // attempt is sent on to it.
   redirects_ = 0;
   ForgetRedirect();
   const topology::Shard* shard = access_->map() == nullptr ? nullptr : access_->map()->ShardOf(slot_);
-  if (shard != nullptr && shard->primary.endpoint == node_) {
+  if (shard != nullptr && shard->primary.endpoint == node_ && !terms_.from_replicas()) {
     WaitForShard(ShardAccess::Await::kNode, cause, detail);
   } else {
     access_->statistics().retries[static_cast<int>(cause)].Add(1);

@@ -15,6 +15,7 @@
 #include "proxy/backend/backend.h"
 #include "proxy/execution/intrusive_list.h"
 #include "proxy/execution/outcome.h"
+#include "proxy/execution/read_from.h"
 #include "proxy/execution/shard_access.h"
 
 namespace keyway::proxy::execution {
@@ -57,8 +58,11 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
     // until the slot has arrived.
     bool reports_tryagain = false;
     bool scripts = false;  // Plan::scripts
+    ReadFrom read_from = ReadFrom::kPrimary;  // another one only for what only reads
+    uint64_t client = 0;                      // keeps to one node among equals
 
     bool only_reads() const { return repeatable && !writes; }
+    bool from_replicas() const { return read_from != ReadFrom::kPrimary; }
   };
 
   ShardRequest() = default;
@@ -114,6 +118,13 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   void OnUnsettled(std::string_view reply);
   // To the node of the last redirect, else to the one that the map names.
   void Send();
+  // The replica that it was sent to does not serve: asks another node.
+  void LeaveReplica(AwayCause cause);
+  // It does not have the slot.
+  void OnReplicaRedirect();
+  void WaitForReplica(const std::string& why);
+  // Sets node_. False: it waits for one, or has ended.
+  bool ChooseNode(const topology::SlotMap& map, const topology::Shard& shard);
   void Follow(net::Endpoint node, bool asking);
   // By the waiting room, which it has left.
   void SendAgain();
@@ -138,6 +149,8 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   bool parked_ = false;          // has waited, or does
   AwayCause cause_ = AwayCause::kNoShard;  // of the last wait
   bool in_parts_ = false;  // the owner has some of the reply
+  bool at_replica_ = false;    // sent to one
+  bool left_replica_ = false;  // to be sent to the primary, as a replica has redirected it
   int redirects_ = 0;
   int attempts_ = 0;
   int replies_left_ = 0;

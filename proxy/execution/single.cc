@@ -19,7 +19,9 @@ void SingleOperation::Begin(const Request& request) {
                   .database = request.database,
                   .repeatable = command::IsRepeatable(*request.command, request.arguments),
                   .writes = !request.command->spec->is(command::kReadonly),
-                  .scripts = request.plan->scripts});
+                  .scripts = request.plan->scripts,
+                  .read_from = request.read_from,
+                  .client = request.client});
 }
 
 void SingleOperation::Abandon() {

@@ -54,6 +54,8 @@ class Statistics {
     return sum;
   }
 
+  SingleWriterCell to_primaries;  // requests sent, those sent again included
+  SingleWriterCell to_replicas;
   SingleWriterCell moved;
   SingleWriterCell asked;
   // By AwayCause: requests that had to wait, how often one was sent again, and those whose deadline
