@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <climits>
 #include <fstream>
 #include <sstream>
@@ -34,22 +35,45 @@ DEFINE_int64(tcp_keepalive, 300, "Seconds of silence before a client is probed. 
 DEFINE_int32(tcp_backlog, 511, "Connections that wait to be accepted, a thread.");
 DEFINE_int32(request_deadline_ms, 10000,
              "Milliseconds after which a request without a reply gets an error.");
+DEFINE_int32(stuck_shard_ms, 500,
+             "Milliseconds of silence of a shard, while others answer, after which new requests wait at the "
+             "proxy instead of being sent to it. 0: never.");
+DEFINE_string(read_from, "primary",
+              "Where the clients of --port read from: primary, prefer_replica, replica or nearest.");
+DEFINE_string(read_ports, "",
+              "More ports for clients that read from elsewhere, as 6390=replica,6391=nearest.");
+DEFINE_int32(max_replica_lag_ms, 10000,
+             "Milliseconds that a replica may be behind its primary to be read from.");
+DEFINE_string(zone, "",
+              "Zone of this proxy: nodes of the same one come first when replicas are read from. "
+              "Empty: none does.");
+DEFINE_string(node_zones, "",
+              "Zones of nodes, as 10.0.0.1:7001=a,10.0.0.2=b; a host is an address or a hostname.");
+DEFINE_int32(zone_of_hostname, 0,
+             "Which label of the hostname that a node announces is its zone: 2 in "
+             "redis-1.eu-west-1a.example. 0: none; --node_zones counts first.");
 DEFINE_int32(max_redirects, 5, "MOVED and ASK redirects that a request follows.");
 DEFINE_int32(max_pipeline, 1024,
              "Requests of one client under way. Beyond, its further ones wait in the socket.");
 DEFINE_string(max_pipeline_bytes, "16mb", "Bytes of requests of one client under way.");
-DEFINE_string(
-    max_waiting_bytes, "64mb",
-    "Bytes of requests that wait for shards that are away, a thread. Beyond, requests for "
-    "such shards get an error at once.");
+DEFINE_int32(max_waiting_requests, 100000, "Requests that wait for shards that are away, a thread.");
+DEFINE_string(max_waiting_bytes, "64mb",
+              "Bytes of such requests, a thread. Beyond, requests for such shards get an error at once.");
 DEFINE_string(max_gathered_bytes, "256mb",
               "Bytes of values from several shards of which one reply is computed (SUNION ...). "
               "Beyond, it is an error.");
 DEFINE_string(client_output_buffer_limit, "1gb",
-              "Bytes of replies that a client has not read at which it is closed.");
+              "Bytes of replies that a client has not read at which it is closed. Or three values, as for "
+              "subscribers.");
 DEFINE_string(client_output_buffer_limit_pubsub, "32mb 8mb 60",
               "The same for subscribers, as in redis.conf: hard limit, soft limit, and the seconds for "
               "which the soft one may be exceeded. 0: no limit.");
+DEFINE_string(maxmemory_clients, "1gb",
+              "Memory for requests and replies of all clients together, or a part of the machine's such as "
+              "5%. Beyond, the clients that hold the most are closed. 0: no limit.");
+DEFINE_int32(stalled_client_timeout_ms, 1000,
+             "Milliseconds that a client may read nothing of a large reply while requests of others "
+             "wait behind it; then it is closed.");
 DEFINE_string(client_query_buffer_limit, "1gb",
               "Bytes of one request that is not complete at which its client is closed.");
 DEFINE_string(backend_queue_limit, "1gb",
@@ -104,8 +128,8 @@ constexpr std::string_view kReloadable[] = {
     "max_pipeline",
     "max_pipeline_bytes",
     "max_redirects",
-    "max_waiting_bytes",
     "maxclients",
+    "maxmemory_clients",
     "proto_max_bulk_len",
     "request_deadline_ms",
     "requirepass",
@@ -173,6 +197,84 @@ session::OutputLimit ReadOutputLimit(FlagCheck& check, std::string_view flag,
   return limit;
 }
 
+// The same, or the hard limit alone.
+session::OutputLimit ReadNormalLimit(FlagCheck& check) {
+  const std::string& text = FLAGS_client_output_buffer_limit;
+  constexpr size_t kLeastBytes = 64 * 1024;
+  if (text.find(' ') == std::string::npos) {
+    return {.hard = check.Memory("client_output_buffer_limit", text, kLeastBytes)};
+  }
+  const session::OutputLimit limit = ReadOutputLimit(check, "client_output_buffer_limit", text);
+  for (const size_t bytes : {limit.hard, limit.soft}) {
+    if (bytes > 0 && bytes < kLeastBytes) {
+      check.Wrong("client_output_buffer_limit", "must have limits of at least 64kb, or 0 for none");
+    }
+  }
+  return limit;
+}
+
+// "512mb", or "5%" of the machine's memory.
+size_t ReadClientMemory(FlagCheck& check) {
+  constexpr size_t kLeastBytes = 16 * 1024 * 1024;
+  std::string text = FLAGS_maxmemory_clients;
+  if (text == "0") return 0;
+  if (!text.empty() && text.back() == '%') {
+    text.pop_back();
+    const auto percent = config::ParseMemory(text);
+    if (!percent || *percent < 1 || *percent > 100) {
+      check.Wrong("maxmemory_clients", "must be between 1% and 100%, not '" + text + "%'");
+      return 0;
+    }
+    const auto pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES));
+    return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE)) / 100 * *percent;
+  }
+  return check.Memory("maxmemory_clients", text, kLeastBytes);
+}
+
+// "6390=replica"
+void ReadReadPorts(FlagCheck& check, WorkerOptions* worker) {
+  for (const std::string& item : SplitList(FLAGS_read_ports)) {
+    const size_t equals = std::min(item.find('='), item.size());
+    uint16_t port = 0;
+    const auto [end, error] = std::from_chars(item.data(), item.data() + equals, port);
+    const auto read_from = execution::ParseReadFrom(std::string_view(item).substr(
+        std::min(equals + 1, item.size())));
+    if (error != std::errc() || end != item.data() + equals || port == 0 || !read_from) {
+      check.Wrong("read_ports", "must be ports with policies, such as 6390=replica, not '" + item + "'");
+      continue;
+    }
+    if (port == FLAGS_port) check.Wrong("read_ports", "must not name the port of --port");
+    for (const net::Endpoint& main : worker->listen) {
+      worker->read_listen.push_back({{main.host, port}, *read_from});
+    }
+  }
+}
+
+void ReadReadFrom(FlagCheck& check, ServerOptions* options) {
+  if (const auto read_from = execution::ParseReadFrom(FLAGS_read_from)) {
+    options->worker.read_from = *read_from;
+  } else {
+    check.Wrong("read_from", "must be primary, prefer_replica, replica or nearest, not '" +
+                                 FLAGS_read_from + "'");
+  }
+  ReadReadPorts(check, &options->worker);
+  check.Range("max_replica_lag_ms", FLAGS_max_replica_lag_ms, 100, 3'600'000);
+  check.Range("zone_of_hostname", FLAGS_zone_of_hostname, 0, 100);
+  topology::ReplicaWatchOptions& watch = options->replica_watch;
+  watch.max_lag_ms = FLAGS_max_replica_lag_ms;
+  // While there are writes, a lag is only known to be between that of two rounds.
+  watch.interval_ms = std::clamp(FLAGS_max_replica_lag_ms / 3, 50, watch.interval_ms);
+  watch.username = FLAGS_cluster_username;
+  watch.password = FLAGS_cluster_password;
+  watch.zones.own = FLAGS_zone;
+  watch.zones.hostname_label = FLAGS_zone_of_hostname;
+  if (auto zones = topology::ParseNodeZones(FLAGS_node_zones); zones.ok()) {
+    watch.zones.of_nodes = *zones;
+  } else {
+    check.Wrong("node_zones", zones.error().message);
+  }
+}
+
 // A numeric address: nothing is resolved for listening.
 void CheckAddress(FlagCheck& check, std::string_view flag, const net::Endpoint& endpoint) {
   sockaddr_storage ignored;
@@ -190,6 +292,9 @@ void CheckNumbers(FlagCheck& check) {
   check.Range("tcp_keepalive", FLAGS_tcp_keepalive, 0, INT_MAX);
   check.Range("tcp_backlog", FLAGS_tcp_backlog, 1, INT_MAX);
   check.Range("request_deadline_ms", FLAGS_request_deadline_ms, 10, 3'600'000);
+  check.Range("stuck_shard_ms", FLAGS_stuck_shard_ms, 0, 3'600'000);
+  check.Range("max_waiting_requests", FLAGS_max_waiting_requests, 0, INT_MAX);
+  check.Range("stalled_client_timeout_ms", FLAGS_stalled_client_timeout_ms, 10, 3'600'000);
   check.Range("max_redirects", FLAGS_max_redirects, 0, 100);
   check.Range("max_pipeline", FLAGS_max_pipeline, 1, 1'000'000);
   check.Range("connect_timeout_ms", FLAGS_connect_timeout_ms, 10, 3'600'000);
@@ -219,7 +324,7 @@ ServerOptions ReadFlags(std::string_view program, std::vector<std::string>* prob
   options.threads = FLAGS_threads;
   options.max_clients = FLAGS_maxclients;
   options.script_cache_bytes = check.Memory("script_cache_limit", FLAGS_script_cache_limit, 0);
-  options.identity = MakeIdentity(program);
+  options.client_memory_limit = ReadClientMemory(check);
 
   WorkerOptions& worker = options.worker;
   for (std::string& host : SplitList(FLAGS_bind)) {
@@ -227,6 +332,7 @@ ServerOptions ReadFlags(std::string_view program, std::vector<std::string>* prob
     CheckAddress(check, "bind", worker.listen.back());
   }
   if (worker.listen.empty()) check.Wrong("bind", "must name an address");
+  ReadReadFrom(check, &options);
   worker.listener.backlog = FLAGS_tcp_backlog;
   worker.listener.stream.keepalive_seconds = static_cast<int>(FLAGS_tcp_keepalive);
   worker.listener.stream.input_limit_bytes =
@@ -238,6 +344,7 @@ ServerOptions ReadFlags(std::string_view program, std::vector<std::string>* prob
   worker.backend.username = FLAGS_cluster_username;
   worker.backend.password = FLAGS_cluster_password;
   worker.backend.connect_timeout_ms = FLAGS_connect_timeout_ms;
+  worker.backend.stuck_ms = FLAGS_stuck_shard_ms;
   worker.backend.max_queued_bytes =
       check.Memory("backend_queue_limit", FLAGS_backend_queue_limit, 1024 * 1024);
 
@@ -246,6 +353,7 @@ ServerOptions ReadFlags(std::string_view program, std::vector<std::string>* prob
   worker.access.startup_nodes = FLAGS_startup_nodes;
   worker.access.max_gathered_bytes =
       check.Memory("max_gathered_bytes", FLAGS_max_gathered_bytes, 1024);
+  worker.access.max_waiting_requests = static_cast<size_t>(FLAGS_max_waiting_requests);
   worker.access.max_waiting_bytes = check.Memory("max_waiting_bytes", FLAGS_max_waiting_bytes, 0);
 
   worker.session.password = FLAGS_requirepass;
@@ -254,13 +362,16 @@ ServerOptions ReadFlags(std::string_view program, std::vector<std::string>* prob
   worker.session.max_requests_in_flight = static_cast<size_t>(FLAGS_max_pipeline);
   worker.session.max_request_bytes_in_flight =
       check.Memory("max_pipeline_bytes", FLAGS_max_pipeline_bytes, 1);
-  worker.session.output_limit_bytes =
-      check.Memory("client_output_buffer_limit", FLAGS_client_output_buffer_limit, 64 * 1024);
+  worker.session.output_limit = ReadNormalLimit(check);
   worker.session.pubsub_output_limit = ReadOutputLimit(
       check, "client_output_buffer_limit_pubsub", FLAGS_client_output_buffer_limit_pubsub);
   worker.session.idle_timeout_seconds = static_cast<int>(FLAGS_timeout);
+  worker.session.stalled_client_timeout_ms = FLAGS_stalled_client_timeout_ms;
+  worker.backend.stalled_ms = FLAGS_stalled_client_timeout_ms;
+  worker.backend.reply_silence_ms = FLAGS_request_deadline_ms;
   worker.session.allow_debug = FLAGS_enable_debug_command;
   worker.session.max_transaction_bytes = worker.listener.stream.input_limit_bytes;
+  options.identity = MakeIdentity(program);
 
   if (auto nodes = net::ParseEndpoints(FLAGS_startup_nodes); nodes.ok()) {
     options.topology.startup_nodes = *nodes;

@@ -23,6 +23,7 @@ DECLARE_string(client_output_buffer_limit);
 DECLARE_string(client_output_buffer_limit_pubsub);
 DECLARE_string(client_query_buffer_limit);
 DECLARE_string(proto_max_bulk_len);
+DECLARE_string(maxmemory_clients);
 DECLARE_string(logfile);
 DECLARE_string(loglevel);
 DECLARE_string(pidfile);

@@ -10,6 +10,7 @@
 #include "metrics/registry.h"
 #include "proxy/session/client_directory.h"
 #include "proxy/scripting/script_cache.h"
+#include "proxy/topology/replica_watch.h"
 #include "proxy/topology/topology.h"
 #include "proxy/worker.h"
 
@@ -25,8 +26,11 @@ struct LifeCycle {
 // Adds all of them to `registry`; everything must outlive its last Render, which is on the control
 // thread, where `topology` lives.
 void AddMetrics(metrics::Registry& registry, const std::vector<std::unique_ptr<Worker>>& workers,
-                const session::ClientDirectory& directory, const topology::Topology& topology,
-                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency,
+                const session::ClientDirectory& directory,
+                const session::ClientMemory& client_memory, const topology::Topology& topology,
+                const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms,
                 const LifeCycle& life_cycle);
+// The same for what `watch`, which lives on the control thread too, has found.
+void AddReplicaMetrics(metrics::Registry& registry, const topology::ReplicaWatch& watch);
 
 }  // namespace keyway::proxy

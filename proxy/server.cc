@@ -27,6 +27,7 @@ Server::Server(const ServerOptions& options, OptionsSource& source)
       source_(source),
       identity_(options.identity),
       directory_(options.max_clients),
+      client_memory_(options.client_memory_limit),
       scripts_(options.script_cache_bytes) {
   identity_.run_id = Random::FromEntropy().Hex(40);
   identity_.threads = options.threads;
@@ -57,25 +58,47 @@ Status Server::Listen() {
     if (!free.ok()) return free.error();
     endpoint.port = free->port;
   }
+  for (ReadListener& listener : worker_options.read_listen) {
+    if (takes_over) break;
+    Expected<net::Endpoint> free = net::Listener::FindFree(listener.endpoint);
+    if (!free.ok()) return free.error();
+  }
   worker_options.listener.reuse_port = true;
   identity_.port = worker_options.listen[0].port;
 
   topology_ =
       std::make_unique<topology::Topology>(control_, options_.topology, Random::FromEntropy());
+  if (worker_options.reads_from_replicas()) {
+    replica_watch_ = std::make_unique<topology::ReplicaWatch>(control_, options_.replica_watch);
+  }
   const Worker::Shared shared{.directory = directory_,
                               .local_commands = local_commands_,
                               .identity = identity_,
-                              .latency = latency_,
+                              .histograms = histograms_,
                               .census = census_,
                               .scripts = scripts_,
                               .own_settings = *this,
-                              .request_refresh = [this] { topology_->RequestRefresh(); }};
+                              .client_memory = client_memory_,
+                              .request_refresh = [this](const net::Endpoint* suspect) {
+                                topology_->RequestRefresh(suspect);
+                              }};
   for (int i = 0; i < options_.threads; ++i) {
     auto worker = std::make_unique<Worker>(worker_options, shared, i == 0);
     topology_->Subscribe(worker->loop(), [worker = worker.get()](topology::SlotMapPtr map) {
       worker->SetMap(std::move(map));
     });
+    if (replica_watch_ != nullptr) {
+      replica_watch_->Subscribe(worker->loop(),
+                                [worker = worker.get()](topology::NodeTablePtr table) {
+                                  worker->SetNodeTable(std::move(table));
+                                });
+    }
     workers_.push_back(std::move(worker));
+  }
+  if (replica_watch_ != nullptr) {
+    topology_->Subscribe(control_, [this](topology::SlotMapPtr map) {
+      replica_watch_->SetMap(std::move(map));
+    });
   }
   if (takes_over) return {};
   if (options_.http && options_.http->port != 0) {
@@ -88,10 +111,11 @@ Status Server::Listen() {
 
 Status Server::StartEndpoint() {
   if (!options_.http) return {};
-  AddMetrics(registry_, workers_, directory_, *topology_, scripts_, latency_,
+  AddMetrics(registry_, workers_, directory_, client_memory_, *topology_, scripts_, histograms_,
              {.draining = [this] { return phase_ != Phase::kServing; },
               .reloads_ok = [this] { return reloads_ok_; },
               .reloads_failed = [this] { return reloads_failed_; }});
+  if (replica_watch_ != nullptr) AddReplicaMetrics(registry_, *replica_watch_);
   metrics::AddProcessMetrics(registry_);
   auto endpoint = metrics::Endpoint::Start(control_, registry_,
                                            {.address = *options_.http,
@@ -115,7 +139,7 @@ Status Server::ListenForClients(int at_least) {
 std::vector<ListeningSocket> Server::Sockets() const {
   std::vector<ListeningSocket> sockets;
   const auto& listeners = workers_[0]->listeners();
-  for (size_t i = 0; i < options_.worker.listen.size() && i < listeners.size(); ++i) {
+  for (size_t i = 0; i < options_.worker.addresses().size() && i < listeners.size(); ++i) {
     sockets.push_back({listeners[i]->local(), listeners[i]->fd()});
   }
   return sockets;
@@ -167,7 +191,7 @@ void Server::TryTakeOver(const std::function<void()>& on_serving) {
   }
   take_over_timer_->Stop();
   result_ = StartEndpoint();
-  if (result_.ok()) result_ = ListenForClients(MostListeners(options_.worker.listen));
+  if (result_.ok()) result_ = ListenForClients(MostListeners(options_.worker.addresses()));
   if (!result_.ok()) return control_.Stop();
   take_over_ =
       std::make_unique<TakeOver>(control_, options_.predecessor, Sockets(), own_sockets_);
@@ -211,6 +235,7 @@ void Server::Set(net::EventLoop& asker, Pairs pairs,
 void Server::Apply(const ServerOptions& options, std::function<void()> done) {
   log::SetLevel(options.log_level);
   directory_.set_max_clients(options.max_clients);
+  client_memory_.set_limit(options.client_memory_limit);
   options_.worker.drain = options.worker.drain;
   // Touched on the control thread only.
   auto outstanding = std::make_shared<size_t>(workers_.size());
@@ -261,7 +286,7 @@ void Server::NextPhase(Phase phase, uint64_t delay_ms, void (Server::*step)()) {
 }
 
 void Server::StopListening() {
-  has_successor_ = own_sockets_ > 0 && MostListeners(options_.worker.listen) > own_sockets_;
+  has_successor_ = own_sockets_ > 0 && MostListeners(options_.worker.addresses()) > own_sockets_;
   if (take_over_ != nullptr) take_over_->End();
   // The successor's answers are the ones to be had from now on.
   if (has_successor_) endpoint_.reset();

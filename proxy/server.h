@@ -17,11 +17,13 @@
 #include "metrics/registry.h"
 #include "proxy/pubsub/census.h"
 #include "proxy/session/client_directory.h"
+#include "proxy/session/client_memory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/session/own_settings.h"
 #include "proxy/scripting/script_cache.h"
 #include "proxy/take_over.h"
+#include "proxy/topology/replica_watch.h"
 #include "proxy/topology/topology.h"
 #include "proxy/worker.h"
 
@@ -31,9 +33,11 @@ struct ServerOptions {
   int threads = 2;
   WorkerOptions worker;
   topology::TopologyOptions topology;
+  topology::ReplicaWatchOptions replica_watch;
   session::Identity identity;
   int64_t max_clients = 10'000;
   size_t script_cache_bytes = 64 * 1024 * 1024;
+  size_t client_memory_limit = 0;  // 0: none
   std::optional<net::Endpoint> http;  // nothing: no HTTP endpoint
   log::Level log_level = log::Level::kNotice;
   int64_t predecessor = 0;  // the process whose ports are taken over; 0: none
@@ -98,13 +102,15 @@ class Server final : private session::OwnSettings {
   OptionsSource& source_;
   session::Identity identity_;
   const session::LocalCommands local_commands_;
-  metrics::HotHistogram latency_;
+  execution::Statistics::Histograms histograms_;
   session::ClientDirectory directory_;
+  session::ClientMemory client_memory_;
   pubsub::Census census_;
   scripting::ScriptCache scripts_;
   net::EventLoop control_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<topology::Topology> topology_;
+  std::unique_ptr<topology::ReplicaWatch> replica_watch_;  // null when nobody reads from replicas
   metrics::Registry registry_;
   std::unique_ptr<metrics::Endpoint> endpoint_;
   int own_sockets_ = 0;  // on each address

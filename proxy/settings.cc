@@ -83,6 +83,29 @@ class OutputLimits final : public config::Value {
   OutputLimit& pubsub_;
 };
 
+// maxmemory-clients: bytes, or a part of the machine's memory.
+class MemoryOrPercent final : public config::Value {
+ public:
+  explicit MemoryOrPercent(std::string& text) : text_(text) {}
+
+  Expected<bool> Set(std::span<const std::string> words) override {
+    std::string number = words[0];
+    const bool percent = number.ends_with('%');
+    if (percent) number.pop_back();
+    const auto amount = config::ParseMemory(number);
+    if (number.empty() || !amount) return Error{"argument must be a memory or percent value"};
+    if (percent && *amount > 100) {
+      return Error{"percentage argument must be less or equal to 100"};
+    }
+    const std::string text = percent ? words[0] : std::to_string(*amount);
+    return std::exchange(text_, text) != text;
+  }
+  std::string Get() const override { return text_; }
+
+ private:
+  std::string& text_;
+};
+
 std::string Lines(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += (text.empty() ? "" : "; ") + line;
@@ -98,7 +121,6 @@ Settings::Settings(std::string program, std::vector<std::string> arguments)
 }
 
 void Settings::AddDirectives() {
-  using config::kHidden;
   using config::kImmutable;
   using config::kNone;
   config::Section own(registry_, "proxy");
@@ -117,6 +139,8 @@ void Settings::AddDirectives() {
             {"warning", log::Level::kWarning}},
            kNone, "");
   own.Integer("maxclients", values_.max_clients, {1, UINT_MAX}, kNone, "");
+  own.Custom("maxmemory-clients", config::Kind::kMemoryOrPercent,
+             std::make_unique<MemoryOrPercent>(values_.client_memory), "", kNone, "");
   own.Text("pidfile", values_.pidfile, kImmutable, "");
   own.Int32("port", values_.port, 0, kImmutable, "");
   own.Memory("proto-max-bulk-len", values_.bulk_len, {kMegabyte, LONG_MAX}, kNone, "");
@@ -127,7 +151,7 @@ void Settings::AddDirectives() {
   if (values_.databases > 0) own.Int32("databases", values_.databases, 1, kImmutable, "");
   // The texts of errors that only the system, or the flags together, know.
   registry_.OnApply({"client-output-buffer-limit", "client-query-buffer-limit", "loglevel",
-                     "maxclients", "proto-max-bulk-len", "requirepass", "tcp-keepalive", "timeout"},
+                     "maxclients", "maxmemory-clients", "proto-max-bulk-len", "requirepass", "tcp-keepalive", "timeout"},
                     [this]() -> Status {
                       ValuesToFlags();
                       Expected<ServerOptions> options = Read();
@@ -148,6 +172,9 @@ void Settings::FlagsToValues() {
   values_.databases = FLAGS_databases;
   values_.cluster = !FLAGS_advertise.empty();
   values_.debug = FLAGS_enable_debug_command;
+  values_.client_memory = FLAGS_maxmemory_clients.ends_with('%')
+                              ? FLAGS_maxmemory_clients
+                              : std::to_string(Bytes(FLAGS_maxmemory_clients));
   values_.password = FLAGS_requirepass;
   values_.bind = FLAGS_bind;
   values_.logfile = FLAGS_logfile;
@@ -163,11 +190,10 @@ void Settings::ValuesToFlags() const {
   FLAGS_tcp_keepalive = values_.tcp_keepalive;
   FLAGS_client_query_buffer_limit = std::to_string(values_.query_buffer);
   FLAGS_proto_max_bulk_len = std::to_string(values_.bulk_len);
+  FLAGS_maxmemory_clients = values_.client_memory;
   FLAGS_requirepass = values_.password;
   FLAGS_loglevel = registry_.Find("loglevel")->value->Get();
-  FLAGS_client_output_buffer_limit = values_.normal.soft == 0
-                                         ? std::to_string(values_.normal.hard)
-                                         : FormatLimit(values_.normal);
+  FLAGS_client_output_buffer_limit = FormatLimit(values_.normal);
   FLAGS_client_output_buffer_limit_pubsub = FormatLimit(values_.pubsub);
 }
 

@@ -41,6 +41,7 @@ class Settings final : public OptionsSource {
     int64_t databases = 0;
     bool cluster = false;
     bool debug = false;
+    std::string client_memory;
     std::string password;
     std::string bind;
     std::string logfile;

@@ -17,9 +17,22 @@ constexpr int kLastRepliesMs = 500;
 
 }  // namespace
 
+std::vector<net::Endpoint> WorkerOptions::addresses() const {
+  std::vector<net::Endpoint> all = listen;
+  for (const ReadListener& other : read_listen) all.push_back(other.endpoint);
+  return all;
+}
+
+bool WorkerOptions::reads_from_replicas() const {
+  return read_from != execution::ReadFrom::kPrimary ||
+         std::any_of(read_listen.begin(), read_listen.end(), [](const ReadListener& other) {
+           return other.read_from != execution::ReadFrom::kPrimary;
+         });
+}
+
 Worker::Worker(const WorkerOptions& options, const Shared& shared, bool first)
     : options_(options),
-      statistics_(shared.latency),
+      statistics_(shared.histograms),
       pool_(loop_, options_.backend),
       access_(loop_, pool_, options_.access, shared.request_refresh, statistics_),
       hub_(access_, shared.census, pubsub_statistics_),
@@ -35,7 +48,8 @@ Worker::Worker(const WorkerOptions& options, const Shared& shared, bool first)
                .identity = shared.identity,
                .options = options_.session,
                .hub = &hub_,
-               .own_settings = &shared.own_settings},
+               .own_settings = &shared.own_settings,
+               .memory = &shared.client_memory},
       sessions_(context_),
       drain_timer_(loop_, [this] { ContinueDrain(); }) {
   shared.directory.Add({.loop = &loop_,
@@ -53,15 +67,24 @@ Worker::~Worker() {
 
 Status Worker::Listen() {
   for (const net::Endpoint& endpoint : options_.listen) {
-    auto listener = net::Listener::Listen(
-        loop_, endpoint, options_.listener,
-        [this](std::unique_ptr<net::Stream> stream) {
-          if (stream_options_differ_) stream->SetOptions(options_.listener.stream);
-          sessions_.Accept(std::move(stream));
-        });
-    if (!listener.ok()) return listener.error();
-    listeners_.push_back(std::move(listener).value());
+    if (Status status = ListenOn(endpoint, options_.read_from); !status.ok()) return status;
   }
+  for (const ReadListener& listener : options_.read_listen) {
+    if (Status status = ListenOn(listener.endpoint, listener.read_from); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status Worker::ListenOn(const net::Endpoint& endpoint, execution::ReadFrom read_from) {
+  auto listener = net::Listener::Listen(loop_, endpoint, options_.listener,
+                                        [this, read_from](std::unique_ptr<net::Stream> stream) {
+                                          if (stream_options_differ_) {
+                                            stream->SetOptions(options_.listener.stream);
+                                          }
+                                          sessions_.Accept(std::move(stream), read_from);
+                                        });
+  if (!listener.ok()) return listener.error();
+  listeners_.push_back(std::move(listener).value());
   return {};
 }
 
@@ -70,9 +93,13 @@ void Worker::Start() {
 }
 
 void Worker::SetMap(topology::SlotMapPtr map) {
-  std::vector<net::Endpoint> primaries;
-  for (const topology::Shard& shard : map->shards()) primaries.push_back(shard.primary.endpoint);
-  pool_.RetainOnly(primaries);
+  std::vector<net::Endpoint> nodes;
+  for (const topology::Shard& shard : map->shards()) {
+    nodes.push_back(shard.primary.endpoint);
+    if (!options_.reads_from_replicas()) continue;
+    for (const topology::Node& replica : shard.replicas) nodes.push_back(replica.endpoint);
+  }
+  pool_.RetainOnly(nodes);
   access_.SetMap(map);
   hub_.OnMap();
   if (newcomers_) newcomers_->SetMap(std::move(map));
@@ -138,6 +165,9 @@ void Worker::PublishBackendStats() {
   backend_cells_.pending_requests.Set(stats.pending_requests);
   backend_cells_.leases.Set(stats.leases);
   backend_cells_.spare_leases.Set(stats.spare_leases);
+  backend_cells_.replies_in_parts.Set(stats.replies_in_parts);
+  backend_cells_.retirements.Set(stats.retirements);
+  backend_cells_.retired_connections.Set(stats.retired_connections);
   if (const execution::KeyWatch* watch = executor_.key_watch(); watch != nullptr) {
     backend_cells_.watched_keys.Set(watch->keys());
     backend_cells_.watch_connections.Set(watch->connections());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/base/expected.h"
@@ -28,6 +29,7 @@
 #include "proxy/session/session.h"
 #include "proxy/session/session_list.h"
 #include "proxy/session/session_statistics.h"
+#include "proxy/topology/node_table.h"
 #include "proxy/topology/topology.h"
 
 namespace keyway::proxy {
@@ -39,13 +41,26 @@ struct DrainOptions {
   int timeout_ms = 10'000;
 };
 
+// An address whose clients read from other nodes than those of WorkerOptions::listen.
+struct ReadListener {
+  net::Endpoint endpoint;
+  execution::ReadFrom read_from = execution::ReadFrom::kPrimary;
+};
+
 struct WorkerOptions {
   std::vector<net::Endpoint> listen;  // several workers share each address by SO_REUSEPORT
+  execution::ReadFrom read_from = execution::ReadFrom::kPrimary;  // for the clients of `listen`
+  std::vector<ReadListener> read_listen;                          // shared in the same way
   net::Listener::Options listener;
   backend::BackendOptions backend;
   execution::AccessOptions access;
   session::SessionOptions session;
   DrainOptions drain;
+
+  // All that is listened on.
+  std::vector<net::Endpoint> addresses() const;
+  // Whether any clients read from other nodes than primaries.
+  bool reads_from_replicas() const;
 };
 
 // The backend connections' numbers, readable from any thread. Brought up to date once a pass.
@@ -61,6 +76,9 @@ struct BackendCells {
   execution::SingleWriterCell pending_requests;
   execution::SingleWriterCell leases;
   execution::SingleWriterCell spare_leases;
+  execution::SingleWriterCell replies_in_parts;
+  execution::SingleWriterCell retirements;
+  execution::SingleWriterCell retired_connections;
   execution::SingleWriterCell watched_keys;
   execution::SingleWriterCell watch_connections;
   execution::SingleWriterCell busy_micros;  // of the event loop
@@ -74,11 +92,12 @@ class Worker {
     session::ClientDirectory& directory;
     const session::LocalCommands& local_commands;
     const session::Identity& identity;
-    metrics::HotHistogram& latency;
+    execution::Statistics::Histograms& histograms;
     pubsub::Census& census;
     scripting::ScriptCache& scripts;
     session::OwnSettings& own_settings;
-    std::function<void()> request_refresh;  // from any thread
+    session::ClientMemory& client_memory;
+    execution::ShardAccess::RefreshRequest request_refresh;  // from any thread
   };
 
   // `first`: the one of the workers that does what a proxy does once.
@@ -93,6 +112,9 @@ class Worker {
   void Start();
   // On the worker's thread.
   void SetMap(topology::SlotMapPtr map);
+  void SetNodeTable(topology::NodeTablePtr table) {
+    access_.SetNodeTable(std::move(table));
+  }
   // On the worker's thread: the options of sessions, of clients' streams, of access to shards and of
   // draining are these from now on.
   void Apply(const WorkerOptions& options);
@@ -115,6 +137,7 @@ class Worker {
   const BackendCells& backend() const { return backend_cells_; }
 
  private:
+  Status ListenOn(const net::Endpoint& endpoint, execution::ReadFrom read_from);
   void PublishBackendStats();
   void BeginDrain();
   void ContinueDrain();

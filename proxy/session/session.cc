@@ -192,6 +192,7 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
   const command::Lookup lookup = command::LookupCommand(arguments);
   const bool found = lookup.status == command::Lookup::Status::kFound;
   Plan& plan = context_.plan;
+  execution::ReadFrom read_from = execution::ReadFrom::kPrimary;
   const bool allowed =
       found && (client_.authenticated || lookup.command->spec->is(command::kNoAuth));
   if (allowed) {
@@ -204,7 +205,8 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
     }
     if (client_.multi >= 0) return DispatchQueueing(*lookup.command, arguments);
     context_.router.Route(*lookup.command, arguments, &plan);
-    if (in_flight_ > 0 && NeedsQuiet(*lookup.command, arguments, plan)) {
+    read_from = ReadFromFor(*lookup.command, plan);
+    if (in_flight_ > 0 && NeedsQuiet(*lookup.command, arguments, plan, read_from)) {
       must_drain_ = true;
       return false;
     }
@@ -235,7 +237,7 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
       RunLocal(command, arguments, running_silently_);
       return true;
     default:
-      Forward(command, arguments, raw);
+      Forward(command, arguments, raw, read_from);
       return true;
   }
 }
@@ -264,12 +266,37 @@ void Session::RejectUnknown(const command::Lookup& lookup,
 
 bool Session::NeedsQuiet(const command::Command& command,
                          std::span<const std::string_view> arguments,
-                         const routing::Plan& plan) const {
+                         const routing::Plan& plan, execution::ReadFrom read_from) const {
+  if (read_from == execution::ReadFrom::kPrimary ? replicas_in_flight_ > 0
+                                                 : reads_in_flight_ < in_flight_) {
+    return true;
+  }
   if (plan.kind == Plan::Kind::kLocal) return context_.local_commands.NeedsQuiet(command);
   if (plan.pinned || plan.scripts != scripts_in_flight_) return true;
+  if (context_.executor.access().any_moving() && TouchesMovingSlot(plan)) return true;
   // What a subscriber publishes to itself comes between the replies to what it asked before and after.
   if (subscriptions_ != nullptr && command.spec->is(command::kPubsub)) return true;
   return plan.scripts && script_sent_again_ != 0 && script_sent_again_ != HashOf(arguments[1]);
+}
+
+bool Session::TouchesMovingSlot(const routing::Plan& plan) const {
+  const execution::ShardAccess& access = context_.executor.access();
+  return access.IsMoving(plan.slot) ||
+         std::any_of(plan.keys.begin(), plan.keys.end(),
+                     [&access](const Plan::Key& key) { return access.IsMoving(key.slot); });
+}
+
+execution::ReadFrom Session::ReadFromFor(const command::Command& command, const Plan& plan) const {
+  using execution::ReadFrom;
+  if (client_.read_from == ReadFrom::kPrimary || !routing::MayReadReplica(command, plan)) {
+    return ReadFrom::kPrimary;
+  }
+  // What it is to write depends on what it reads.
+  if (transaction_ != nullptr && transaction_->watch() != nullptr) return ReadFrom::kPrimary;
+  // Behind the client's own writes, over the same connection, it sees what they have written.
+  const bool behind_writes = reads_in_flight_ < in_flight_;
+  return behind_writes && client_.read_from != ReadFrom::kReplica ? ReadFrom::kPrimary
+                                                                  : client_.read_from;
 }
 
 execution::Request Session::MakeRequest(const command::Command& command,
@@ -286,13 +313,14 @@ execution::Request Session::MakeRequest(const command::Command& command,
 }
 
 void Session::Forward(const command::Command& command, std::span<const std::string_view> arguments,
-                      std::string_view raw) {
+                      std::string_view raw, execution::ReadFrom read_from) {
   if (raw.empty()) {
     context_.encoded.clear();
     execution::AppendRequest(arguments, &context_.encoded);
     raw = context_.encoded;
   }
-  const execution::Request request = MakeRequest(command, arguments, raw);
+  execution::Request request = MakeRequest(command, arguments, raw);
+  request.read_from = read_from;
   RunOperation(*context_.executor.Create(request), request, context_.plan.scripts);
 }
 
@@ -300,6 +328,10 @@ void Session::RunOperation(execution::Operation& operation, const execution::Req
                            bool scripts) {
   operation.silent = running_silently_;
   operation.request_bytes = request.bytes.size();
+  operation.only_reads = request.command->spec->is(command::kReadonly);
+  operation.at_replicas = request.read_from != execution::ReadFrom::kPrimary;
+  if (operation.only_reads) ++reads_in_flight_;
+  if (operation.at_replicas) ++replicas_in_flight_;
   if (in_flight_++ == 0) {
     scripts_in_flight_ = scripts;
     script_sent_again_ = 0;
@@ -363,8 +395,19 @@ void Session::ReplyError(std::string_view text) {
 
 template <typename Reply>
 void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
+  const bool its_turn = queue_.front() == &operation;
+  if (operation.parts_bytes > 0 && operation.outcome() != Outcome::kOk) {
+    if (its_turn && !operation.silent) {
+      context_.statistics.closed_for_broken_reply.Add(1);
+      KEYWAY_WARNING() << "Client " << Describe()
+                       << " closed in the middle of a reply: its shard was lost.";
+      Doom();
+      return;
+    }
+    queue_.DropParts(operation);
+  }
   if (!operation.silent) context_.statistics.output_bytes.Add(reply.size());
-  LearnReplySize(reply.size());
+  LearnReplySize(operation.parts_bytes + reply.size());
   if (&operation == select_) {
     select_ = nullptr;
     if (operation.outcome() == Outcome::kOk) client_.database = selecting_;
@@ -374,13 +417,16 @@ void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
     context_.statistics.blocked.Subtract(1);
   }
   if (&operation == starting_) starting_ = nullptr;
+  if (operation.only_reads) --reads_in_flight_;
+  if (operation.at_replicas) --replicas_in_flight_;
   if (--in_flight_ == 0) must_drain_ = false;
   const bool composed = &operation == composed_;
   queue_.Answer(operation, std::forward<Reply>(reply), stream_->output());
-  if (composed) {
-    composed_ = nullptr;
+  if (composed) composed_ = nullptr;
+  if ((its_turn || composed) && composed_ == nullptr && !held_messages_.empty()) {
     stream_->output().AppendBuffer(std::move(held_messages_));
   }
+  BeginFront();
   if (in_on_bytes_) return;
   if (paused_ || held_back_) UpdateReading();
   AfterOutput();
@@ -413,7 +459,8 @@ void Session::ResumeAfterPause() {
 
 void Session::Push(std::string_view message) {
   if (state_ == State::kDoomed || state_ == State::kFlushing) return;
-  (composed_ == nullptr ? stream_->output() : held_messages_).Append(message);
+  const bool waits = composed_ != nullptr || WritingParts();
+  (waits ? held_messages_ : stream_->output()).Append(message);
   context_.statistics.output_bytes.Add(message.size());
   if (!in_on_bytes_) AfterOutput();
 }
@@ -439,20 +486,9 @@ void Session::AfterOutput() {
     Doom();
     return;
   }
+  NoteGrowth();
   if (input_ended_ && queue_.empty() && !paused_ && !held_back_ && !presenting_) Finish();
   CloseIfFinished();
-}
-
-void Session::OnOutputFull() {
-  output_full_ = true;
-  UpdateReading();
-}
-
-void Session::OnDrained() {
-  output_full_ = false;
-  UpdateReading();
-  // What could not end while it was paused may end now.
-  AfterOutput();
 }
 
 // The end
@@ -544,8 +580,7 @@ std::string Session::Describe() const {
   line += number("argv-mem", queue_.request_bytes()) + " multi-mem=0 rbs=0 rbp=0";
   line += number("obl", 0) + number("oll", queue_.size()) +
           number("omem", output.memory() + queue_.held_bytes());
-  line += number("tot-mem", sizeof(Session) + query_memory + output.memory() + queue_.held_bytes() +
-                                queue_.request_bytes());
+  line += number("tot-mem", memory());
   line += " events=r cmd=" + (last_command_ == nullptr ? "NULL" : last_command_->full_name);
   line += " user=default redir=-1 resp=" + std::to_string(static_cast<int>(client_.version));
   return line;

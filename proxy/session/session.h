@@ -1,8 +1,8 @@
 // One client connection: reads its requests, has them executed, writes the replies in their order.
 //
-// Everything is bounded: requests under way and their bytes (reading pauses), unsent output
-// (reading pauses above the stream's high mark, the connection is closed above the limit), the size
-// of one request (Redis's limits).
+// Everything is bounded: requests under way and their bytes (reading pauses), unsent output (above the stream's
+// high mark reading pauses, and so do large replies that are on their way; the connection is closed above the
+// limit), the size of one request (Redis's limits), what all clients hold together (session/client_memory.h).
 //
 // Order: requests of one client reach a shard in the order in which they were sent, because all go
 // through the same connection to a node. Where that would not hold - the slot map has changed, or
@@ -32,6 +32,7 @@
 #include "proxy/routing/router.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_directory.h"
+#include "proxy/session/client_memory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/late_writes.h"
 #include "proxy/session/reply_queue.h"
@@ -58,9 +59,11 @@ struct SessionOptions {
   resp::RequestLimits request_limits;
   size_t max_requests_in_flight = 1024;
   size_t max_request_bytes_in_flight = 16 * 1024 * 1024;
-  size_t output_limit_bytes = 1024ull * 1024 * 1024;
+  OutputLimit output_limit = {1024ull * 1024 * 1024, 0, 0};
   OutputLimit pubsub_output_limit = {32ull * 1024 * 1024, 8ull * 1024 * 1024, 60};
   int idle_timeout_seconds = 0;  // 0: never
+  // A client that takes no byte of a large reply for so long, while others wait behind it, is closed.
+  int stalled_client_timeout_ms = 1000;
   bool allow_debug = false;      // DEBUG
   // CONFIG GET's answers about the proxy itself; everything else is asked of the shards.
   std::vector<std::pair<std::string, std::string>> config;
@@ -83,6 +86,7 @@ struct SessionContext {
   const SessionOptions& options;
   pubsub::Hub* hub = nullptr;  // not null where clients may subscribe
   OwnSettings* own_settings = nullptr;  // not null where CONFIG SET may change the options
+  ClientMemory* memory = nullptr;  // nullptr: it is not counted
   // Room that is used again for every request.
   routing::Router router{};
   routing::Plan plan{};
@@ -149,6 +153,11 @@ class Session final : public net::StreamHandler,
   }
   // Closes it if it has had too much unsent output for too long.
   void CheckOutput();
+  // Bytes that the proxy keeps for it.
+  size_t memory() const;
+  // Of these: what the list has counted by now.
+  size_t counted_memory() const { return counted_memory_; }
+  void set_counted_memory(size_t bytes) { counted_memory_ = bytes; }
   // What the client has queued and watches; nullptr when it does neither.
   Transaction* transaction() { return transaction_.get(); }
   Transaction& MakeTransaction();
@@ -182,6 +191,10 @@ class Session final : public net::StreamHandler,
   void OnReply(execution::Operation& operation, std::string_view reply) override;
   void OnReply(execution::Operation& operation, OutputBuffer&& reply) override;
   void OnHeldUp(execution::Operation& operation) override;
+  bool TakesParts(const execution::Operation& operation) const override;
+  bool OnPart(execution::Operation& operation, std::string_view part) override;
+  bool TakeBackParts(execution::Operation& operation) override;
+  void OnDelaysOthers(execution::Operation& operation) override;
 
  private:
   void WriteNow() override { stream_->ScheduleWrite(); }
@@ -210,9 +223,12 @@ class Session final : public net::StreamHandler,
   // Whether it uses another connection than the client's earlier requests, which it would overtake, or
   // might be overtaken by one of them that is sent again.
   bool NeedsQuiet(const command::Command& command, std::span<const std::string_view> arguments,
-                  const routing::Plan& plan) const;
+                  const routing::Plan& plan, execution::ReadFrom read_from) const;
+  bool TouchesMovingSlot(const routing::Plan& plan) const;
+  // From where the request is to be read, as the listener says and what is under way allows.
+  execution::ReadFrom ReadFromFor(const command::Command& command, const routing::Plan& plan) const;
   void Forward(const command::Command& command, std::span<const std::string_view> arguments,
-               std::string_view raw);
+               std::string_view raw, execution::ReadFrom read_from);
   void RunLocal(const command::Command& command, std::span<const std::string_view> arguments,
                 bool silent);
   void ReplyError(std::string_view text);
@@ -230,6 +246,11 @@ class Session final : public net::StreamHandler,
   void TakeReply(execution::Operation& operation, Reply&& reply);
   void AfterOutput();
   bool OverOutputLimit(size_t bytes);
+  // Whether the reply at the head of the queue is half written.
+  bool WritingParts() const;
+  void BeginFront();
+  static void StopNoMore(execution::Operation& operation);
+  void NoteGrowth();
   void CloseIfFinished();
 
   SessionContext& context_;
@@ -251,6 +272,8 @@ class Session final : public net::StreamHandler,
   bool must_drain_ = false;
   bool running_silently_ = false;  // the command being dispatched
   size_t in_flight_ = 0;           // operations that have not replied
+  size_t reads_in_flight_ = 0;     // of those, the ones that only read
+  size_t replicas_in_flight_ = 0;  // of those, the ones that replicas may have
   bool scripts_in_flight_ = false;  // those under way have gone the way of scripts (Plan::scripts)
   size_t script_sent_again_ = 0;    // hash of the only script that may follow; 0: any
   size_t window_;                  // grows with every reply
@@ -261,11 +284,14 @@ class Session final : public net::StreamHandler,
   execution::Operation* blocked_ = nullptr;  // the client waits for it, and is served no further
   // An EXEC whose parts are executed one by one. What it subscribes to is heard behind its reply.
   execution::Operation* composed_ = nullptr;
-  OutputBuffer held_messages_;
+  OutputBuffer held_messages_;  // for composed_, and while WritingParts
   int selecting_ = 0;
   const command::Command* last_command_ = nullptr;
   std::unique_ptr<pubsub::Subscriptions> subscriptions_;
   int64_t soft_limit_since_ = 0;  // above it; 0: it is not
+  int64_t full_since_ = 0;        // output_full_, and bytes_sent() then
+  uint64_t sent_when_full_ = 0;
+  size_t counted_memory_ = 0;
   int64_t created_micros_;
   int64_t active_micros_;  // when something was received, or written for it
   uint64_t bytes_sent_ = 0;  // at the last NoteSentBytes

@@ -20,8 +20,10 @@ class SessionList {
   explicit SessionList(SessionContext& context);
   ~SessionList();
 
-  // A new client. Over the limit of clients it gets Redis's error and is closed.
-  void Accept(std::unique_ptr<net::Stream> stream);
+  // A new client, of a listener with this policy. Over the limit of clients it gets Redis's error and
+  // is closed.
+  void Accept(std::unique_ptr<net::Stream> stream,
+              execution::ReadFrom read_from = execution::ReadFrom::kPrimary);
   size_t size() const { return size_; }
 
   // `visit` must not destroy sessions; it may doom them.
@@ -44,6 +46,9 @@ class SessionList {
 
   // For Session ----------------------------------------------------------------------------------
 
+  // It holds much more memory than counted before.
+  static constexpr size_t kMuchMemory = 1024 * 1024;
+  void OnGrowth(Session& session);
   // Destroys it now. Only from its OnClosed.
   void Remove(Session& session);
   // Destroys it at the end of the pass.
@@ -52,12 +57,17 @@ class SessionList {
  private:
   void RemoveDoomed();
   void CloseIdle();
+  void CountMemory();
+  void CloseLargest();
 
   SessionContext& context_;
   execution::IntrusiveList<Session, SessionTag> sessions_;
   execution::IntrusiveList<Session, SessionTag> doomed_;
   size_t size_ = 0;
   net::Timer idle_timer_;
+  net::Timer memory_timer_;
+  ClientMemory::Share* share_ = nullptr;
+  bool count_scheduled_ = false;
   Pause pause_;
   bool holds_last_replies_ = false;
 };

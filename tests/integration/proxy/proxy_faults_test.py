@@ -244,7 +244,8 @@ class UnreachableTest(kt.TestCase):
     def test_starts_without_a_cluster_and_finds_it_later(self):
         ports = kt.free_ports(3)
         http = kt.free_port()
-        proxy = self.start(kt.KeywayProxy(startup_nodes=",".join(f"127.0.0.1:{port}" for port in ports), http_port=http))
+        proxy = self.start(kt.KeywayProxy(startup_nodes=",".join(f"127.0.0.1:{port}" for port in ports), http_port=http,
+                                          request_deadline_ms=1000))
         code, text = fetch(http, "/readyz")
         self.assertEqual(code, 503)
         self.assertIn("no slot map yet", text)
@@ -365,8 +366,11 @@ class ClientsTest(proxied_cluster.ProxiedClusterTest):
         proxy = self.start(self.new_proxy(client_output_buffer_limit="4mb"))
         self.wait_covered(proxy)
         with proxy.client() as client:
-            client.call("SET", "big", b"x" * 1_000_000)
-            client.send(kt.encode("GET", "big") * 200)
+            keys = [f"big:{number}" for number in range(16)]
+            for key in keys:
+                client.call("SET", key, b"x" * 1_000_000)
+            # A reply that is made of several; one that a shard has whole would stop when the client does not read.
+            client.send(kt.encode("MGET", *keys))
             kt.wait_until(lambda: "output buffer limits" in proxy.output(), what="the client to be closed")
             with self.assertRaises((EOFError, ConnectionError)):
                 for _ in range(200):
@@ -515,7 +519,7 @@ class StartAndStopTest(kt.TestCase):
 
     def test_metrics_are_well_formed(self):
         http = kt.free_port()
-        proxy = self.start(kt.KeywayProxy(http_port=http))
+        proxy = self.start(kt.KeywayProxy(http_port=http, request_deadline_ms=100))
         for request in ["PING", "NOSUCH", "GET a", "SHUTDOWN"]:
             proxy.call(*request.split())
         status, text = fetch(http, "/metrics")

@@ -33,6 +33,12 @@ CONFIG SET loglevel loud
 CONFIG SET loglevel WARNING
 CONFIG GET loglevel
 CONFIG SET loglevel notice
+CONFIG SET maxmemory-clients x
+CONFIG SET maxmemory-clients 101%
+CONFIG SET maxmemory-clients 5%
+CONFIG GET maxmemory-clients
+CONFIG SET maxmemory-clients 1gb
+CONFIG GET maxmemory-clients
 CONFIG SET client-query-buffer-limit 5
 CONFIG SET client-query-buffer-limit abc
 CONFIG SET client-query-buffer-limit 2mb
@@ -55,6 +61,8 @@ CONFIG SET client-output-buffer-limit "nobody 0 0 0"
 CONFIG SET client-output-buffer-limit "normal x 0 0"
 CONFIG SET client-output-buffer-limit "pubsub 0 0 -1"
 CONFIG SET client-output-buffer-limit "slave 0 0 0 normal 1gb 0 0 pubsub 64mb 16mb 90"
+CONFIG GET client-output-buffer-limit
+CONFIG SET client-output-buffer-limit "normal 0 0 0"
 CONFIG GET client-output-buffer-limit
 """.strip().splitlines()
 
@@ -259,7 +267,8 @@ class ReloadTest(ProxiedClusterTest):
 
     def test_it_starts_before_the_cluster(self):
         port = kt.free_port()
-        proxy = self.start(kt.KeywayProxy(startup_nodes=f"127.0.0.1:{port}", http_port=kt.free_port(), topology_refresh_ms=200))
+        proxy = self.start(kt.KeywayProxy(startup_nodes=f"127.0.0.1:{port}", http_port=kt.free_port(), topology_refresh_ms=200,
+                                           request_deadline_ms=300))
         self.assertEqual(proxy.call("PING"), b"+PONG\r\n")
         self.assertRegex(proxy.call("GET", "k"), b"^-CLUSTERDOWN keyway-proxy knows no cluster yet: ")
         status, text = http(proxy, "/readyz")

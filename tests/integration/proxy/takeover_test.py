@@ -48,10 +48,11 @@ class TakeoverTest(ProxiedClusterTest):
     def setUp(self):
         super().setUp()
         self.pidfile = pathlib.Path(self.temporary_folder(), "pid")
-        self.port, self.http_port = kt.free_ports(2)
+        self.port, self.http_port, self.read_port = kt.free_ports(3)
 
     def start_next(self, **flags):
-        proxy = self.new_proxy(port=self.port, **{"http_port": self.http_port, "pidfile": self.pidfile, "take_over": "true", "threads": 2, **flags})
+        proxy = self.new_proxy(port=self.port, **{"http_port": self.http_port, "pidfile": self.pidfile, "take_over": "true", "threads": 2,
+                                                    "read_ports": f"{self.read_port}=prefer_replica", **flags})
         return self.start(proxy)
 
     def wait_serving(self, proxy):
@@ -68,7 +69,7 @@ class TakeoverTest(ProxiedClusterTest):
         current = self.start_next()
         self.wait_serving(current)
         self.wait_covered(current)
-        loads = [Connecting(self.port) for _ in range(4)]
+        loads = [Connecting(port) for port in (self.port, self.port, self.port, self.read_port)]
         for load in loads:
             load.start()
         try:

@@ -124,7 +124,7 @@ TEST_F(SettingsTest, ConfigSetIsAllOrNothing) {
   EXPECT_EQ(Set({{"timeout", "9"}, {"client-output-buffer-limit", "normal 1 0 0"}}).substr(0, 72),
             "ERR CONFIG SET failed (possibly related to argument 'timeout') - --clien");
   EXPECT_EQ(FLAGS_timeout, 7);
-  EXPECT_EQ(FLAGS_client_output_buffer_limit, "1073741824");
+  EXPECT_EQ(FLAGS_client_output_buffer_limit, "1073741824 0 0");
   EXPECT_EQ(Set({{"client-output-buffer-limit", "pubsub 1mb 500kb 3"}}), "");
   EXPECT_EQ(latest_.worker.session.pubsub_output_limit.soft, 512'000u);
   EXPECT_EQ(latest_.worker.session.pubsub_output_limit.seconds, 3);
