@@ -30,6 +30,10 @@ class CallRing {
     DCHECK(!empty());
     return entries_[first_ & (capacity_ - 1)];
   }
+  const Entry& front() const {
+    DCHECK(!empty());
+    return entries_[first_ & (capacity_ - 1)];
+  }
   // `sequence` is that of an entry which is still there.
   Entry& At(uint64_t sequence) {
     DCHECK(sequence - first_ < size_);

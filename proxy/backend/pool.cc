@@ -10,7 +10,6 @@
 namespace keyway::proxy::backend {
 namespace {
 
-constexpr int64_t kMicrosPerMilli = 1000;
 constexpr int kMinTickMillis = 5;
 constexpr int kMaxTickMillis = 1000;
 // Returned leases that are kept for others, of all nodes together.
