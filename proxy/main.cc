@@ -55,10 +55,17 @@ DEFINE_string(max_gathered_bytes, "256mb",
               "Bytes of values from several shards of which one reply is computed (SUNION ...). "
               "Beyond, it is an error.");
 DEFINE_string(client_output_buffer_limit, "1gb",
-              "Bytes of replies that a client has not read at which it is closed.");
+              "Bytes of replies that a client has not read at which it is closed. Or three values, as for "
+              "subscribers.");
 DEFINE_string(client_output_buffer_limit_pubsub, "32mb 8mb 60",
               "The same for subscribers, as in redis.conf: hard limit, soft limit, and the seconds for "
               "which the soft one may be exceeded. 0: no limit.");
+DEFINE_string(maxmemory_clients, "1gb",
+              "Memory for requests and replies of all clients together, or a part of the machine's such as "
+              "5%. Beyond, the clients that hold the most are closed. 0: no limit.");
+DEFINE_int32(stalled_client_timeout_ms, 1000,
+             "Milliseconds that a client may read nothing of a large reply while requests of others "
+             "wait behind it; then it is closed.");
 DEFINE_string(client_query_buffer_limit, "1gb",
               "Bytes of one request that is not complete at which its client is closed.");
 DEFINE_string(backend_queue_limit, "1gb",
@@ -147,6 +154,40 @@ session::OutputLimit ReadOutputLimit(FlagCheck& check, std::string_view flag,
   return limit;
 }
 
+// The same, or the hard limit alone.
+session::OutputLimit ReadNormalLimit(FlagCheck& check) {
+  const std::string& text = FLAGS_client_output_buffer_limit;
+  constexpr size_t kLeastBytes = 64 * 1024;
+  if (text.find(' ') == std::string::npos) {
+    return {.hard = check.Memory("client_output_buffer_limit", text, kLeastBytes)};
+  }
+  const session::OutputLimit limit = ReadOutputLimit(check, "client_output_buffer_limit", text);
+  for (const size_t bytes : {limit.hard, limit.soft}) {
+    if (bytes > 0 && bytes < kLeastBytes) {
+      check.Wrong("client_output_buffer_limit", "must have limits of at least 64kb, or 0 for none");
+    }
+  }
+  return limit;
+}
+
+// "512mb", or "5%" of the machine's memory.
+size_t ReadClientMemory(FlagCheck& check) {
+  constexpr size_t kLeastBytes = 16 * 1024 * 1024;
+  std::string text = FLAGS_maxmemory_clients;
+  if (text == "0") return 0;
+  if (!text.empty() && text.back() == '%') {
+    text.pop_back();
+    const auto percent = config::ParseMemory(text);
+    if (!percent || *percent < 1 || *percent > 100) {
+      check.Wrong("maxmemory_clients", "must be between 1% and 100%, not '" + text + "%'");
+      return 0;
+    }
+    const auto pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES));
+    return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE)) / 100 * *percent;
+  }
+  return check.Memory("maxmemory_clients", text, kLeastBytes);
+}
+
 // A numeric address: nothing is resolved for listening.
 void CheckAddress(FlagCheck& check, std::string_view flag, const net::Endpoint& endpoint) {
   sockaddr_storage ignored;
@@ -166,6 +207,7 @@ void CheckNumbers(FlagCheck& check) {
   check.Range("request_deadline_ms", FLAGS_request_deadline_ms, 10, 3'600'000);
   check.Range("stuck_shard_ms", FLAGS_stuck_shard_ms, 0, 3'600'000);
   check.Range("max_waiting_requests", FLAGS_max_waiting_requests, 0, INT_MAX);
+  check.Range("stalled_client_timeout_ms", FLAGS_stalled_client_timeout_ms, 10, 3'600'000);
   check.Range("max_redirects", FLAGS_max_redirects, 0, 100);
   check.Range("max_pipeline", FLAGS_max_pipeline, 1, 1'000'000);
   check.Range("connect_timeout_ms", FLAGS_connect_timeout_ms, 10, 3'600'000);
@@ -175,20 +217,16 @@ void CheckNumbers(FlagCheck& check) {
 }
 
 // The value of client-output-buffer-limit. Replicas are no clients of a proxy.
-std::string OutputLimitsAsRedisSaysThem() {
-  const auto bytes = [](const std::string& text) {
-    return std::to_string(config::ParseMemory(text).value_or(0));
+std::string OutputLimitsAsRedisSaysThem(const session::SessionOptions& options) {
+  const auto say = [](const session::OutputLimit& limit) {
+    return std::to_string(limit.hard) + " " + std::to_string(limit.soft) + " " +
+           std::to_string(limit.seconds);
   };
-  std::istringstream words(FLAGS_client_output_buffer_limit_pubsub);
-  std::string hard;
-  std::string soft;
-  std::string seconds;
-  words >> hard >> soft >> seconds;
-  return "normal " + bytes(FLAGS_client_output_buffer_limit) + " 0 0 slave 0 0 0 pubsub " +
-         bytes(hard) + " " + bytes(soft) + " " + seconds;
+  return "normal " + say(options.output_limit) + " slave 0 0 0 pubsub " +
+         say(options.pubsub_output_limit);
 }
 
-session::Identity MakeIdentity(const char* program) {
+session::Identity MakeIdentity(const char* program, const ServerOptions& options) {
   session::Identity identity;
   identity.started_wall_micros = SystemClock::Instance().WallMicros();
   identity.startup_nodes = FLAGS_startup_nodes;
@@ -200,13 +238,14 @@ session::Identity MakeIdentity(const char* program) {
   };
   identity.config = {
       {"bind", FLAGS_bind},
-      {"client-output-buffer-limit", OutputLimitsAsRedisSaysThem()},
+      {"client-output-buffer-limit", OutputLimitsAsRedisSaysThem(options.worker.session)},
       {"client-query-buffer-limit", bytes(FLAGS_client_query_buffer_limit)},
       {"cluster-enabled", FLAGS_advertise.empty() ? "no" : "yes"},
       {"enable-debug-command", FLAGS_enable_debug_command ? "yes" : "no"},
       {"logfile", FLAGS_logfile},
       {"loglevel", FLAGS_loglevel},
       {"maxclients", std::to_string(FLAGS_maxclients)},
+      {"maxmemory-clients", std::to_string(options.client_memory_limit)},
       {"pidfile", FLAGS_pidfile},
       {"port", std::to_string(FLAGS_port)},
       {"proto-max-bulk-len", bytes(FLAGS_proto_max_bulk_len)},
@@ -225,7 +264,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   options.threads = FLAGS_threads;
   options.max_clients = FLAGS_maxclients;
   options.script_cache_bytes = check.Memory("script_cache_limit", FLAGS_script_cache_limit, 0);
-  options.identity = MakeIdentity(program);
+  options.client_memory_limit = ReadClientMemory(check);
 
   WorkerOptions& worker = options.worker;
   for (std::string& host : SplitList(FLAGS_bind)) {
@@ -260,13 +299,16 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   worker.session.max_requests_in_flight = static_cast<size_t>(FLAGS_max_pipeline);
   worker.session.max_request_bytes_in_flight =
       check.Memory("max_pipeline_bytes", FLAGS_max_pipeline_bytes, 1);
-  worker.session.output_limit_bytes =
-      check.Memory("client_output_buffer_limit", FLAGS_client_output_buffer_limit, 64 * 1024);
+  worker.session.output_limit = ReadNormalLimit(check);
   worker.session.pubsub_output_limit = ReadOutputLimit(
       check, "client_output_buffer_limit_pubsub", FLAGS_client_output_buffer_limit_pubsub);
   worker.session.idle_timeout_seconds = FLAGS_timeout;
+  worker.session.stalled_client_timeout_ms = FLAGS_stalled_client_timeout_ms;
+  worker.backend.stalled_ms = FLAGS_stalled_client_timeout_ms;
+  worker.backend.reply_silence_ms = FLAGS_request_deadline_ms;
   worker.session.allow_debug = FLAGS_enable_debug_command;
   worker.session.max_transaction_bytes = worker.listener.stream.input_limit_bytes;
+  options.identity = MakeIdentity(program, options);
 
   if (auto nodes = net::ParseEndpoints(FLAGS_startup_nodes); nodes.ok()) {
     options.topology.startup_nodes = *nodes;

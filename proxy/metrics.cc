@@ -101,7 +101,8 @@ void AddWaiting(Registry& registry, const Workers& workers,
 }
 
 void AddClients(Registry& registry, const Workers& workers,
-                const session::ClientDirectory& directory) {
+                const session::ClientDirectory& directory,
+                const session::ClientMemory& client_memory) {
   const auto count = [&](const std::string& name, const std::string& help,
                          execution::SingleWriterCell session::SessionStatistics::*cell) {
     registry.CounterFrom(name, help, {}, SumOf(workers, [cell](const Worker& w) {
@@ -110,6 +111,9 @@ void AddClients(Registry& registry, const Workers& workers,
   };
   registry.GaugeFrom("keyway_proxy_client_connections", "Clients connected.", {},
                      [&directory] { return static_cast<double>(directory.connected()); });
+  registry.GaugeFrom("keyway_proxy_client_memory_bytes",
+                     "Memory for requests and replies of all clients.", {},
+                     [&client_memory] { return static_cast<double>(client_memory.bytes()); });
   registry.GaugeFrom("keyway_proxy_blocked_clients",
                      "Clients that wait for keys or for the end of CLIENT PAUSE.", {},
                      [&directory] { return static_cast<double>(directory.blocked()); });
@@ -133,6 +137,13 @@ void AddClients(Registry& registry, const Workers& workers,
   close("output", &session::SessionStatistics::closed_for_output);
   close("input", &session::SessionStatistics::closed_for_input);
   close("idle", &session::SessionStatistics::closed_for_idleness);
+  close("memory", &session::SessionStatistics::closed_for_memory);
+  close("stalled", &session::SessionStatistics::closed_for_stalling);
+  registry.CounterFrom("keyway_proxy_replies_broken_total",
+                       "Clients closed because their shard was lost in the middle of a large reply.",
+                       {}, SumOf(workers, [](const Worker& w) {
+                         return w.session_statistics().closed_for_broken_reply.Get();
+                       }));
 }
 
 void AddBackends(Registry& registry, const Workers& workers) {
@@ -167,6 +178,15 @@ void AddBackends(Registry& registry, const Workers& workers) {
   registry.GaugeFrom("keyway_proxy_backend_spare_leases",
                      "Such connections that wait for the next client.", {},
                      sum(&BackendCells::spare_leases));
+  registry.CounterFrom("keyway_proxy_backend_replies_in_parts_total",
+                       "Large replies of shards that were passed on while they came.", {},
+                       sum(&BackendCells::replies_in_parts));
+  registry.CounterFrom("keyway_proxy_backend_retirements_total",
+                       "Connections to shards that a large value held up and others took the place of.",
+                       {}, sum(&BackendCells::retirements));
+  registry.GaugeFrom("keyway_proxy_backend_retired_connections",
+                     "Such connections that have not ended what they were sent before.", {},
+                     sum(&BackendCells::retired_connections));
   registry.GaugeFrom("keyway_proxy_watched_keys",
                      "Keys that clients wait for together with keys of other slots.", {},
                      sum(&BackendCells::watched_keys));
@@ -226,6 +246,15 @@ void AddTopology(Registry& registry, const topology::Topology& topology) {
   registry.CounterFrom("keyway_proxy_topology_changes_total",
                        "Slot maps that differed from the one before.", {},
                        [&topology] { return static_cast<double>(topology.stats().maps_changed); });
+  registry.CounterFrom("keyway_proxy_topology_queries_total", "Nodes asked for the slot map.", {},
+                       [&topology] { return static_cast<double>(topology.stats().queries); });
+  registry.CounterFrom("keyway_proxy_topology_hedges_total",
+                       "Nodes asked because another one was slow to answer.", {},
+                       [&topology] { return static_cast<double>(topology.stats().hedges); });
+  registry.CounterFrom("keyway_proxy_topology_stale_reports_total",
+                       "Answers that were behind what is known of a slot; they take nothing back.",
+                       {},
+                       [&topology] { return static_cast<double>(topology.stats().stale_reports); });
 }
 
 void AddScripts(Registry& registry, const Workers& workers, const scripting::ScriptCache& scripts) {
@@ -242,11 +271,12 @@ void AddScripts(Registry& registry, const Workers& workers, const scripting::Scr
 }  // namespace
 
 void AddMetrics(Registry& registry, const Workers& workers,
-                const session::ClientDirectory& directory, const topology::Topology& topology,
+                const session::ClientDirectory& directory,
+                const session::ClientMemory& client_memory, const topology::Topology& topology,
                 const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms) {
   AddRequests(registry, workers, histograms);
   AddWaiting(registry, workers, histograms);
-  AddClients(registry, workers, directory);
+  AddClients(registry, workers, directory, client_memory);
   AddBackends(registry, workers);
   AddPubsub(registry, workers);
   AddTopology(registry, topology);

@@ -17,7 +17,8 @@ namespace keyway::proxy {
 // Adds all of them to `registry`; everything must outlive its last Render, which is on the control
 // thread, where `topology` lives.
 void AddMetrics(metrics::Registry& registry, const std::vector<std::unique_ptr<Worker>>& workers,
-                const session::ClientDirectory& directory, const topology::Topology& topology,
+                const session::ClientDirectory& directory,
+                const session::ClientMemory& client_memory, const topology::Topology& topology,
                 const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms);
 
 }  // namespace keyway::proxy

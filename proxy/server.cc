@@ -16,6 +16,7 @@ Server::Server(const ServerOptions& options)
     : options_(options),
       identity_(options.identity),
       directory_(options.max_clients),
+      client_memory_(options.client_memory_limit),
       scripts_(options.script_cache_bytes) {
   identity_.run_id = Random::FromEntropy().Hex(40);
   identity_.threads = options.threads;
@@ -56,7 +57,10 @@ Status Server::Listen() {
                               .histograms = histograms_,
                               .census = census_,
                               .scripts = scripts_,
-                              .request_refresh = [this] { topology_->RequestRefresh(); }};
+                              .client_memory = client_memory_,
+                              .request_refresh = [this](const net::Endpoint* suspect) {
+                                topology_->RequestRefresh(suspect);
+                              }};
   for (int i = 0; i < options_.threads; ++i) {
     auto worker = std::make_unique<Worker>(worker_options, shared, i == 0);
     topology_->Subscribe(worker->loop(), [worker = worker.get()](topology::SlotMapPtr map) {
@@ -66,7 +70,7 @@ Status Server::Listen() {
   }
 
   if (options_.http) {
-    AddMetrics(registry_, workers_, directory_, *topology_, scripts_, histograms_);
+    AddMetrics(registry_, workers_, directory_, client_memory_, *topology_, scripts_, histograms_);
     metrics::AddProcessMetrics(registry_);
     auto endpoint = metrics::Endpoint::Start(control_, registry_,
                                              {.address = *options_.http,

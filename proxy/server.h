@@ -15,6 +15,7 @@
 #include "metrics/registry.h"
 #include "proxy/pubsub/census.h"
 #include "proxy/session/client_directory.h"
+#include "proxy/session/client_memory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/scripting/script_cache.h"
@@ -30,6 +31,7 @@ struct ServerOptions {
   session::Identity identity;
   int64_t max_clients = 10'000;
   size_t script_cache_bytes = 64 * 1024 * 1024;
+  size_t client_memory_limit = 0;  // 0: none
   std::optional<net::Endpoint> http;  // nothing: no HTTP endpoint
 };
 
@@ -57,6 +59,7 @@ class Server {
   const session::LocalCommands local_commands_;
   execution::Statistics::Histograms histograms_;
   session::ClientDirectory directory_;
+  session::ClientMemory client_memory_;
   pubsub::Census census_;
   scripting::ScriptCache scripts_;
   net::EventLoop control_;

@@ -32,7 +32,8 @@ Worker::Worker(const WorkerOptions& options, const Shared& shared, bool first)
                .statistics = session_statistics_,
                .identity = shared.identity,
                .options = options_.session,
-               .hub = &hub_},
+               .hub = &hub_,
+               .memory = &shared.client_memory},
       sessions_(context_),
       drain_timer_(loop_, [this] { ContinueDrain(); }) {
   shared.directory.Add({.loop = &loop_,
@@ -111,6 +112,9 @@ void Worker::PublishBackendStats() {
   backend_cells_.pending_requests.Set(stats.pending_requests);
   backend_cells_.leases.Set(stats.leases);
   backend_cells_.spare_leases.Set(stats.spare_leases);
+  backend_cells_.replies_in_parts.Set(stats.replies_in_parts);
+  backend_cells_.retirements.Set(stats.retirements);
+  backend_cells_.retired_connections.Set(stats.retired_connections);
   if (const execution::KeyWatch* watch = executor_.key_watch(); watch != nullptr) {
     backend_cells_.watched_keys.Set(watch->keys());
     backend_cells_.watch_connections.Set(watch->connections());

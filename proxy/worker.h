@@ -53,6 +53,9 @@ struct BackendCells {
   execution::SingleWriterCell pending_requests;
   execution::SingleWriterCell leases;
   execution::SingleWriterCell spare_leases;
+  execution::SingleWriterCell replies_in_parts;
+  execution::SingleWriterCell retirements;
+  execution::SingleWriterCell retired_connections;
   execution::SingleWriterCell watched_keys;
   execution::SingleWriterCell watch_connections;
   execution::SingleWriterCell busy_micros;  // of the event loop
@@ -69,7 +72,8 @@ class Worker {
     execution::Statistics::Histograms& histograms;
     pubsub::Census& census;
     scripting::ScriptCache& scripts;
-    std::function<void()> request_refresh;  // from any thread
+    session::ClientMemory& client_memory;
+    execution::ShardAccess::RefreshRequest request_refresh;  // from any thread
   };
 
   // `first`: the one of the workers that does what a proxy does once.

@@ -82,8 +82,10 @@ ReplyParser::Step ReplyParser::Fail(const char* reason) {
 }
 
 ReplyParser::Outcome ReplyParser::Next(std::string_view bytes) {
+  if (length_ > 0) type_ = 0;
   length_ = 0;
   missing_ = 0;
+  seen_ = bytes.size();
   if (!error_.empty()) return Outcome::kError;
   do {
     const Step step = ReadElement(bytes);
@@ -96,6 +98,25 @@ ReplyParser::Outcome ReplyParser::Next(std::string_view bytes) {
   has_root_ = false;
   if (open_.capacity() > kKeptLevels) std::vector<int64_t>().swap(open_);
   return Outcome::kReply;
+}
+
+size_t ReplyParser::settled() const {
+  if (expected_bulk_ < 0) return position_;
+  // Not its CRLF, which is looked at as one. A verbatim string has shown its prefix when it is '$'.
+  if (element_ == '=') return bulk_start_;
+  return std::min(seen_, bulk_start_ + static_cast<size_t>(expected_bulk_));
+}
+
+void ReplyParser::Forget(size_t bytes) {
+  if (expected_bulk_ >= 0 && bytes > bulk_start_) {
+    expected_bulk_ -= static_cast<int64_t>(bytes - bulk_start_);
+    bulk_start_ = 0;
+  } else if (expected_bulk_ >= 0) {
+    bulk_start_ -= bytes;
+  }
+  position_ -= std::min(position_, bytes);
+  scanned_ -= std::min(scanned_, bytes);
+  seen_ -= bytes;
 }
 
 // Reads one scalar, or the header of one aggregate, and closes the levels that end with it.
@@ -160,15 +181,16 @@ ReplyParser::Step ReplyParser::ReadLine(std::string_view bytes, std::string_view
 ReplyParser::Step ReplyParser::ReadBulk(std::string_view bytes) {
   const auto length = static_cast<size_t>(expected_bulk_);
   const size_t there = bytes.size() - bulk_start_;
+  if (element_ == '=' && there >= kVerbatimPrefixBytes) {
+    if (bytes[bulk_start_ + kVerbatimPrefixBytes - 1] != ':') return Fail("invalid verbatim string");
+    element_ = '$';
+  }
   if (there < length + kLineEndBytes) {
     missing_ = length + kLineEndBytes - there;
     return Step::kNeedMore;
   }
   if (bytes.compare(bulk_start_ + length, kLineEndBytes, "\r\n") != 0) {
     return Fail("bulk string without CRLF");
-  }
-  if (element_ == '=' && bytes[bulk_start_ + kVerbatimPrefixBytes - 1] != ':') {
-    return Fail("invalid verbatim string");
   }
   position_ = bulk_start_ + length + kLineEndBytes;
   expected_bulk_ = -1;

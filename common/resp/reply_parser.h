@@ -33,8 +33,15 @@ class ReplyParser {
   // sends, are an error.
   Outcome Next(std::string_view bytes);
 
+  // For who passes a large reply on while it comes. After kNeedMore: how many of the first bytes are
+  // sure to belong to it as they stand. Forget: that many of them, or fewer, are gone; the next call of
+  // Next begins behind them, and length() counts from there.
+  size_t settled() const;
+  void Forget(size_t bytes);
+
   // After kReply: its length in bytes, and its first byte after any attribute: one of
-  // + - : $ * _ , # ! = ( % ~ >   A push (>) is not the answer to a request.
+  // + - : $ * _ , # ! = ( % ~ >   A push (>) is not the answer to a request. The type is known after
+  // kNeedMore, too, unless it is 0.
   size_t length() const { return length_; }
   char type() const { return type_; }
   // After kNeedMore: at least how many more bytes it needs (0 = unknown).
@@ -62,6 +69,7 @@ class ReplyParser {
   int64_t expected_bulk_ = -1;  // of the bulk string being read; -1: before its length line
   size_t bulk_start_ = 0;
   char element_ = 0;     // type of the bulk string being read
+  size_t seen_ = 0;      // how many bytes Next was shown last
   size_t position_ = 0;  // next byte to look at; of a line: its first
   size_t scanned_ = 0;   // of an incomplete line: no end of it before here
   size_t length_ = 0;

@@ -2,7 +2,10 @@
 //
 // For each node and RESP version there is one connection, and one for scripts, opened on first use and again after a
 // loss. Requests of many clients are pipelined on it in the order of Send; everything sent within a
-// pass of the loop leaves in one write. The reply of a node is passed on as bytes.
+// pass of the loop leaves in one write. The reply of a node is passed on as bytes, a large one in parts
+// while it comes, if its call can take that. A connection on which a large value is on its way is
+// *retired* when somebody else has a request: that one goes over another connection, while the retired
+// one ends what it was sent before, and then waits to be used again.
 // What would change or hold up a shared connection (WATCH, blocking commands, subscriptions) leases one
 // for itself.
 #pragma once
@@ -55,8 +58,29 @@ class Call {
   // `reply`: one complete reply, valid during the call. `type`: its first byte
   // (resp/reply_parser.h). May Send this or other calls, or destroy this one.
   virtual void OnReply(std::string_view reply, char type) = 0;
-  // `detail` names the node and the cause, for the error that the client sees and the log.
+  // `detail` names the node and the cause, for the error that the client sees and the log. May come
+  // after parts of the reply.
   virtual void OnFailure(Failure failure, std::string_view detail) = 0;
+
+  // A large reply may come in parts: whether this call takes them. Asked when some of it is there; with
+  // no it is asked again, and the reply is kept until it is complete.
+  virtual bool TakesParts() { return false; }
+  // The next part, valid during the call; OnReply has the last one. No part of an error comes so. False:
+  // nothing more is to be read from the connection before ResumeParts. Must not Send.
+  virtual bool OnPart(std::string_view part) {
+    (void)part;
+    return true;
+  }
+  // Others have waited behind this reply for BackendOptions::stalled_ms, although it was stopped at
+  // least once (OnPart). Called again and again.
+  virtual void OnDelaysOthers() {}
+  // Requests that are sent to this node from now on may overtake this one. Must not Send.
+  virtual void OnOvertakable() {}
+  // Who waits for it: calls of the same one are not "others". nullptr: nobody else.
+  virtual const void* waiter() const { return nullptr; }
+
+ protected:
+  void ResumeParts();
 
  private:
   friend class Connection;
@@ -93,6 +117,8 @@ struct BackendOptions {
   int probe_timeout_ms = 5000;  // no byte from the node for this long while a PING waits: closed
   int stuck_ms = 500;           // of silence while others answer, until a node counts as stuck; 0: never
   int idle_close_ms = 60'000;   // to a node that is in no map any more, or unused
+  int stalled_ms = 1000;  // for so long a reply that its client does not take may hold up others
+  int reply_silence_ms = 10'000;  // no byte in the middle of a large reply for so long: it fails
 };
 
 // Totals of one worker, read on its thread.
@@ -108,6 +134,9 @@ struct BackendStats {
   size_t pending_requests = 0;  // waiting for a reply now
   size_t leases = 0;            // connections that serve one owner alone now
   size_t spare_leases = 0;      // connections that have been returned, for the next owner
+  uint64_t replies_in_parts = 0;
+  uint64_t retirements = 0;
+  size_t retired_connections = 0;  // that end what they were sent before others took their place
 };
 
 // Is told of nodes that hang.

@@ -12,7 +12,6 @@
 namespace keyway::proxy::backend {
 namespace {
 
-constexpr int64_t kMicrosPerMilli = 1000;
 constexpr int kMaxBackOffDoublings = 16;
 
 constexpr std::string_view kReadonlyWords[] = {"READONLY"};
@@ -113,6 +112,8 @@ void Connection::Cancel(Call* call) {
     case Place::kPending:
       pending_.At(sequence).call = nullptr;
       --live_calls_;
+      // The rest is dropped. If nobody waits for it, the connection closes instead.
+      if (sequence == pending_.first() && live_calls_ > 0) Resume();
       return;
     case Place::kHeld:
       held_.At(sequence).call = nullptr;
@@ -179,8 +180,10 @@ void Connection::Write(const SendOptions& options, std::span<const std::string_v
   }
   if (options.asking) WriteOwn(Kind::kAsking, kAskingWords);
   if (pending_.empty()) waiting_since_ = last_send_;
+  if (stopped_ && pending_.front().call == nullptr) Resume();
+  const bool large = TotalSize(parts) >= kLargeBytes;
   const uint64_t sequence = pending_.Push(
-      {call, appended_, Kind::kRequest, options.replies, options.fenced});
+      {call, appended_, Kind::kRequest, options.replies, options.fenced, large});
   if (call != nullptr) Mark(call, Place::kPending, sequence);
   OutputBuffer& out = stream_->output();
   for (const std::string_view part : parts) {
@@ -188,6 +191,9 @@ void Connection::Write(const SendOptions& options, std::span<const std::string_v
     appended_ += part.size();
   }
   stream_->ScheduleWrite();
+  if (!large) return;
+  ++large_requests_;
+  HoldUp();
 }
 
 // Writes what is held, up to a request for a database that this connection has not seen: were its
@@ -216,7 +222,7 @@ size_t Connection::OnBytes(std::string_view bytes) {
   while (consumed < bytes.size()) {
     switch (parser_.Next(bytes.substr(consumed))) {
       case resp::ReplyParser::Outcome::kNeedMore:
-        return consumed;
+        return consumed + TakePart(bytes.substr(consumed));
       case resp::ReplyParser::Outcome::kError:
         Close(Failure::kConnect, name_ + " sent what is no reply: " + parser_.error());
         return bytes.size();
@@ -249,6 +255,7 @@ bool Connection::TakeReply(std::string_view reply, char type) {
     return stream_ != nullptr;
   }
   const Pending pending = pending_.Pop();
+  if (held_up_ || in_parts_) EndLarge(pending.large);
   if (pending.kind != Kind::kRequest) {
     return TakeOwnReply(pending.kind, reply, type != '-' && type != '!');
   }
@@ -258,6 +265,10 @@ bool Connection::TakeReply(std::string_view reply, char type) {
     Unmark(pending.call);
     // The call may be destroyed in there.
     pending.call->OnReply(reply, type);
+  }
+  if (retired_ && stream_ != nullptr && pending_.empty() && held_.empty() &&
+      !pool_.KeepRetired(this)) {
+    Close(Failure::kNotSent, "the connection to " + name_ + " is not needed any more");
   }
   return stream_ != nullptr;
 }
@@ -338,6 +349,8 @@ void Connection::ClearStream() {
   database_ = highest_database_ = 0;
   selecting_.reset();
   probing_ = false;
+  in_parts_ = large_reply_ = stopped_ = was_stopped_ = held_up_ = false;
+  large_requests_ = passed_on_ = 0;
 }
 
 void Connection::Close(Failure held_failure, std::string text) {
@@ -435,6 +448,7 @@ void Connection::Shutdown() {
 bool Connection::removable() const {
   if (state_ != State::kIdle || !failing_.empty()) return false;
   if (leased_) return owner_ == nullptr;
+  if (retired_) return true;
   const int64_t unused = pool_.loop.NowMicros() - last_send_;
   return !retained_ || unused > pool_.options.idle_close_ms * kMicrosPerMilli;
 }
@@ -444,7 +458,7 @@ size_t Connection::queued_bytes() const {
 }
 
 int64_t Connection::waited_micros() const {
-  if (state_ != State::kReady || pending_.empty()) return 0;
+  if (state_ != State::kReady || pending_.empty() || stopped_) return 0;
   return pool_.loop.NowMicros() - std::max(waiting_since_, last_byte_);
 }
 
@@ -456,6 +470,8 @@ int64_t Connection::silent_micros() const {
 
 bool Connection::Unneeded() const {
   if (live_calls_ > 0 || owner_ != nullptr) return false;
+  // The rest of a large reply is more than a new connection costs.
+  if (large_reply_ && in_parts_ && queued_bytes() == 0) return true;
   const int64_t unused = pool_.loop.NowMicros() - last_send_;
   if (unused >= pool_.options.idle_close_ms * kMicrosPerMilli) return true;
   // What was cancelled before it was written is still sent.
@@ -483,6 +499,7 @@ void Connection::Tick() {
   if (probing_ && passed(std::max(last_byte_, probe_sent_), options.probe_timeout_ms)) {
     return Close(Failure::kNotSent, name_ + " does not answer");
   }
+  TickLarge(now);
   if (Unneeded()) {
     return Close(Failure::kNotSent, "the connection to " + name_ + " is not needed any more");
   }

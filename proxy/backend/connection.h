@@ -1,6 +1,7 @@
 // One shared, pipelined connection to a node: its states, and whose turn the next reply is.
 //
-// Private to proxy/backend; the rest of the proxy sees Pool and Call.
+// Private to proxy/backend; the rest of the proxy sees Pool and Call. What concerns large values is in
+// connection_large.cc.
 //
 //   kIdle --Send--> kConnecting --> kHandshake --HELLO, READONLY are answered--> kReady
 //     ^                 |               |                                         |
@@ -32,6 +33,10 @@
 
 namespace keyway::proxy::backend {
 
+constexpr int64_t kMicrosPerMilli = 1000;
+// A value of this size holds up what is behind it for as long as a few hundred small ones.
+constexpr size_t kLargeBytes = 1024 * 1024;
+
 // What the connections of one pool share.
 struct PoolContext {
   PoolContext(net::EventLoop& event_loop, const BackendOptions& backend_options)
@@ -41,6 +46,8 @@ struct PoolContext {
   virtual void ScheduleReport(Connection* connection) = 0;
   // A leased `connection` has no owner any more. `spare`: it is fit for another one.
   virtual void EndLease(Connection* connection, bool spare) = 0;
+  // A retired `connection` has answered all that it was sent. False: it is not needed any more.
+  virtual bool KeepRetired(Connection* connection) = 0;
 
   net::EventLoop& loop;
   const BackendOptions options;
@@ -66,8 +73,20 @@ class Connection final : public net::StreamHandler {
 
   // Whether the node is in the newest map; if not, the connection closes when nobody waits on it.
   void set_retained(bool retained) { retained_ = retained; }
+  bool retained() const { return retained_; }
   const net::Endpoint& node() const { return node_; }
   resp::Version version() const { return version_; }
+
+  // A large value is on its way: what is sent now would wait for it. Those who have sent before have
+  // been told that they may be overtaken.
+  bool held_up() const { return held_up_; }
+  // While it is retired it gets nothing new, and tells the pool when everything is answered.
+  void set_retired(bool retired) { retired_ = retired; }
+  // For how long its client has stopped the reply that is on its way; 0: it has not, or has gone.
+  int64_t stopped_micros();
+  // Gives up the reply that is on its way.
+  void GiveUpReply(std::string_view why);
+  void ResumeParts(Call* call);
 
   // Looks after time-outs, probes and idleness; called every few moments.
   void Tick();
@@ -86,8 +105,13 @@ class Connection final : public net::StreamHandler {
   int64_t waited_micros() const;
   // The same in every state, as far as somebody still waits.
   int64_t silent_micros() const;
-  // Also those whose end is still to be told.
-  bool has_calls() const { return live_calls_ > 0 || !failing_.empty(); }
+  // Whether calls wait for something that the node may not have executed yet. Also those whose end is
+  // still to be told; not the one whose reply is coming in parts.
+  bool has_calls() const {
+    const bool in_parts = in_parts_ && !pending_.empty() && pending_.front().call != nullptr;
+    return live_calls_ > (in_parts ? 1u : 0u) || !failing_.empty();
+  }
+  bool readonly() const { return readonly_; }
   int64_t last_byte_micros() const { return last_byte_; }
   // Ends what waits, as a lost connection does.
   void GiveUp(std::string_view detail) { Close(Failure::kNotSent, std::string(detail)); }
@@ -114,6 +138,7 @@ class Connection final : public net::StreamHandler {
     Kind kind = Kind::kRequest;
     int replies = 1;  // still to come
     bool fenced = false;  // any number, up to a PONG
+    bool large = false;   // the request
   };
   struct Held {
     Call* call = nullptr;
@@ -147,6 +172,12 @@ class Connection final : public net::StreamHandler {
   static void Unmark(Call* call);
   void ClearStream();
   bool Unneeded() const;
+  size_t TakePart(std::string_view incomplete);
+  void HoldUp();
+  void EndLarge(bool large_request);
+  void Resume();
+  bool DelaysOthers();
+  void TickLarge(int64_t now);
 
   PoolContext& pool_;
   const net::Endpoint node_;
@@ -173,6 +204,19 @@ class Connection final : public net::StreamHandler {
   bool lost_ = false;
   bool tell_owner_ = false;  // of the loss
   int64_t client_id_ = 0;
+
+  bool in_parts_ = false;     // the reply that is coming is passed on, or dropped, as it comes
+  bool large_reply_ = false;  // it is one that holds others up
+  bool stopped_ = false;      // not read on, by the call that the parts go to
+  bool was_stopped_ = false;
+  bool held_up_ = false;
+  bool retired_ = false;
+  size_t large_requests_ = 0;  // in pending_
+  size_t passed_on_ = 0;       // bytes of the reply that is coming
+  int64_t stopped_since_ = 0;
+  // Requests before this place in pending_ have been behind large values since that time.
+  uint64_t delayed_end_ = 0;
+  int64_t delayed_since_ = 0;
 
   bool retained_ = true;
   bool probing_ = false;

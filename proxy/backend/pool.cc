@@ -18,6 +18,10 @@ constexpr size_t kMaxSpares = 256;
 // Connections on which a script takes long: requests behind it wait for its end, new ones go elsewhere.
 constexpr int64_t kLongScriptMicros = 100'000;
 constexpr size_t kMaxBusy = 64;
+// Of one node and mode: those that large values hold up, while others serve; and those that have ended that,
+// and are kept for the next time.
+constexpr size_t kMaxRetired = 16;
+constexpr size_t kMaxResting = 4;
 // Of calls that answer the end of the pool with another Send.
 constexpr int kShutdownRounds = 16;
 
@@ -62,7 +66,8 @@ struct KeyEqual {
 int TickMillis(const BackendOptions& options) {
   int shortest = options.connect_timeout_ms;
   for (const int millis :
-       {options.idle_probe_ms, options.probe_timeout_ms, options.stuck_ms, options.idle_close_ms}) {
+       {options.idle_probe_ms, options.probe_timeout_ms, options.stuck_ms, options.idle_close_ms,
+        options.stalled_ms, options.reply_silence_ms}) {
     if (millis > 0) shortest = std::min(shortest, millis);
   }
   return std::clamp(shortest / 4, kMinTickMillis, kMaxTickMillis);
@@ -78,17 +83,75 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     const int mode = ModeOf(send);
     const auto found = connections.find(KeyView{node, mode});
     if (found != connections.end()) {
-      if (!send.scripts || busy.size() >= kMaxBusy ||
-          found->second->waited_micros() < kLongScriptMicros) {
+      if (found->second->held_up()) {
+        if (!MayRetire(found->first)) return *found->second;
+        Retire(found->first, std::move(found->second));
+      } else if (!send.scripts || busy.size() >= kMaxBusy ||
+                 found->second->waited_micros() < kLongScriptMicros) {
         return *found->second;
+      } else {
+        found->second->set_retained(false);
+        busy.push_back(std::move(found->second));
       }
-      found->second->set_retained(false);
-      busy.push_back(std::move(found->second));
       connections.erase(found);
     }
-    auto connection = std::make_unique<Connection>(*this, node, send.version, send.readonly);
+    const Key key{node, mode};
+    auto connection = TakeResting(key);
+    if (connection == nullptr) {
+      connection = std::make_unique<Connection>(*this, node, send.version, send.readonly);
+    }
     StartTicking();
-    return *connections.emplace(Key{node, mode}, std::move(connection)).first->second;
+    return *connections.emplace(key, std::move(connection)).first->second;
+  }
+
+  // Whether one more connection of `key` fits among the retired. When none does, the reply that its
+  // client has stopped for longest makes room, if that is long enough to call it stalled.
+  bool MayRetire(const Key& key) {
+    size_t count = 0;
+    Connection* slowest = nullptr;
+    for (const Keyed& entry : retired) {
+      if (!KeyEqual()(entry.key, key) || !entry.connection->open()) continue;
+      ++count;
+      if (slowest == nullptr ||
+          entry.connection->stopped_micros() > slowest->stopped_micros()) {
+        slowest = entry.connection.get();
+      }
+    }
+    if (count < kMaxRetired) return true;
+    if (slowest->stopped_micros() < options.stalled_ms * kMicrosPerMilli) return false;
+    slowest->GiveUpReply("too many clients take their large replies too slowly");
+    return count < 2 * kMaxRetired;
+  }
+
+  void Retire(const Key& key, std::unique_ptr<Connection> connection) {
+    ++stats.retirements;
+    connection->set_retired(true);
+    retired.push_back({key, std::move(connection)});
+  }
+
+  bool KeepRetired(Connection* connection) override {
+    const auto found = std::find_if(retired.begin(), retired.end(), [&](const Keyed& entry) {
+      return entry.connection.get() == connection;
+    });
+    const auto same = std::count_if(resting.begin(), resting.end(), [&](const Keyed& entry) {
+      return KeyEqual()(entry.key, found->key);
+    });
+    if (!connection->retained() || static_cast<size_t>(same) >= kMaxResting) return false;
+    connection->set_retired(false);
+    resting.push_back(std::move(*found));
+    retired.erase(found);
+    return true;
+  }
+
+  // nullptr: none.
+  std::unique_ptr<Connection> TakeResting(const Key& key) {
+    const auto found = std::find_if(resting.begin(), resting.end(), [&](const Keyed& entry) {
+      return KeyEqual()(entry.key, key) && entry.connection->open();
+    });
+    if (found == resting.end()) return nullptr;
+    std::unique_ptr<Connection> connection = std::move(found->connection);
+    resting.erase(found);
+    return connection;
   }
 
   void ScheduleReport(Connection* connection) override {
@@ -165,10 +228,17 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     }
     for (const auto& connection : busy) connection->Tick();
     std::erase_if(busy, [](const auto& connection) { return connection->removable(); });
+    for (std::vector<Keyed>* list : {&retired, &resting}) {
+      for (const Keyed& entry : *list) entry.connection->Tick();
+      std::erase_if(*list, [](const Keyed& entry) { return entry.connection->removable(); });
+    }
     for (auto& [connection, owned] : leased) connection->Tick();
     for (const auto& spare : spares) spare->Tick();
     std::erase_if(spares, [](const auto& spare) { return spare->removable(); });
-    if (connections.empty() && busy.empty() && leased.empty() && spares.empty()) ticker.Stop();
+    if (connections.empty() && busy.empty() && retired.empty() && resting.empty() &&
+        leased.empty() && spares.empty()) {
+      ticker.Stop();
+    }
     ReportStuckNodes();
   }
 
@@ -193,14 +263,17 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     for (const net::Endpoint& node : stuck) watcher->OnNodeStuck(node);
   }
 
-  // Shared connections to `node`.
+  // Shared connections to `node` as a primary.
   template <typename Visit>
   void ForEachTo(const net::Endpoint& node, Visit visit) const {
     for (const auto& [key, connection] : connections) {
-      if (key.node == node) visit(*connection);
+      if (key.node == node && !connection->readonly()) visit(*connection);
     }
     for (const auto& connection : busy) {
       if (connection->node() == node) visit(*connection);
+    }
+    for (const Keyed& entry : retired) {
+      if (entry.key.node == node && !entry.connection->readonly()) visit(*entry.connection);
     }
   }
 
@@ -209,16 +282,20 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     ticker.Stop();
     for (auto& [key, connection] : connections) connection->Shutdown();
     for (const auto& connection : busy) connection->Shutdown();
+    for (const Keyed& entry : retired) entry.connection->Shutdown();
+    resting.clear();
     for (auto& [connection, owned] : leased) connection->Shutdown();
     spares.clear();
     for (int round = 0; round < kShutdownRounds && !failed.empty(); ++round) Report();
     for (auto& [key, connection] : connections) connection->DropFailures();
     for (const auto& connection : busy) connection->DropFailures();
+    for (const Keyed& entry : retired) entry.connection->DropFailures();
     for (auto& [connection, owned] : leased) connection->DropFailures();
     failed.clear();
     ended.clear();
     connections.clear();
     busy.clear();
+    retired.clear();
   }
 
   NodeWatcher* watcher = nullptr;
@@ -226,6 +303,13 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
   std::unordered_map<Key, std::unique_ptr<Connection>, KeyHash, KeyEqual> connections;
   // Shared ones that a long script holds up; they close when all on them is answered.
   std::vector<std::unique_ptr<Connection>> busy;
+  struct Keyed {
+    Key key;
+    std::unique_ptr<Connection> connection;
+  };
+  // Shared ones that a large value has held up: while they end what they were sent, and after.
+  std::vector<Keyed> retired;
+  std::vector<Keyed> resting;
   // Each with its owner; those without one that another may have; those to be destroyed.
   std::unordered_map<Connection*, std::unique_ptr<Connection>> leased;
   std::vector<std::unique_ptr<Connection>> spares;
@@ -242,6 +326,10 @@ Call::~Call() {
 
 void Call::Cancel() {
   if (connection_ != nullptr) connection_->Cancel(this);
+}
+
+void Call::ResumeParts() {
+  if (connection_ != nullptr) connection_->ResumeParts(this);
 }
 
 Pool::Pool(net::EventLoop& loop, const BackendOptions& options)
@@ -294,6 +382,12 @@ void Pool::RetainOnly(std::span<const net::Endpoint> nodes) {
   for (auto& [key, connection] : impl_->connections) {
     connection->set_retained(std::binary_search(sorted.begin(), sorted.end(), &key.node, less));
   }
+  for (const auto* list : {&impl_->retired, &impl_->resting}) {
+    for (const auto& entry : *list) {
+      entry.connection->set_retained(
+          std::binary_search(sorted.begin(), sorted.end(), &entry.key.node, less));
+    }
+  }
   for (const auto& spare : impl_->spares) {
     spare->set_retained(std::binary_search(sorted.begin(), sorted.end(), &spare->node(), less));
   }
@@ -333,6 +427,12 @@ const BackendStats& Pool::stats() const {
   };
   for (const auto& [key, connection] : impl_->connections) count(*connection);
   for (const auto& connection : impl_->busy) count(*connection);
+  stats.retired_connections = 0;
+  for (const auto& entry : impl_->retired) {
+    count(*entry.connection);
+    if (entry.connection->open()) ++stats.retired_connections;
+  }
+  for (const auto& entry : impl_->resting) count(*entry.connection);
   stats.leases = impl_->leased.size();
   stats.spare_leases = impl_->spares.size();
   return stats;

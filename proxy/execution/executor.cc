@@ -220,7 +220,8 @@ void Executor::Release(Operation& operation) {
   DCHECK(!operation.running_);
   operation.next_in_queue = nullptr;
   operation.done = operation.silent = false;
-  operation.request_bytes = 0;
+  operation.request_bytes = operation.parts_bytes = 0;
+  operation.unbounded = false;
   if (operation.held_reply.capacity() > kKeptReplyBytes) {
     operation.held_reply = std::string();
   } else {

@@ -37,6 +37,25 @@ class ReplySink {
   // `operation` is held up behind the proxy's back (its shard is away). A later request of the same
   // client would overtake it; the client must be served no further before all it asked is answered.
   virtual void OnHeldUp(Operation& operation) = 0;
+
+  // A large reply may come in parts, if the sink takes them; OnReply has the last one.
+  virtual bool TakesParts(const Operation& operation) const {
+    (void)operation;
+    return false;
+  }
+  // False: no more is to come before Operation::ResumeParts.
+  virtual bool OnPart(Operation& operation, std::string_view part) {
+    (void)operation, (void)part;
+    return true;
+  }
+  // The rest will not come. True: the parts are forgotten, the reply may come anew. False: they are
+  // on their way to the client; OnReply has an error.
+  virtual bool TakeBackParts(Operation& operation) {
+    (void)operation;
+    return true;
+  }
+  // Requests of others wait behind this reply, which the sink has stopped. Called again and again.
+  virtual void OnDelaysOthers(Operation& operation) { (void)operation; }
 };
 
 // A request as a client sent it. The views are valid during Executor::Start only.
@@ -106,6 +125,11 @@ class Operation : private ListLink<DeadlineTag> {
   // that may rely on its place among those who wait.
   virtual bool waits() const { return true; }
 
+  // After a part that the sink answered with false.
+  virtual void ResumeParts() {}
+  // The client has seen some of the reply: no error can take its place any more.
+  void DropDeadline() { Unlink(); }
+
   // For the sink: its place in the queue of replies, and the reply while it waits there.
   Operation* next_in_queue = nullptr;
   bool done = false;
@@ -113,6 +137,8 @@ class Operation : private ListLink<DeadlineTag> {
   size_t request_bytes = 0;
   std::string held_reply;
   OutputBuffer held_buffer;
+  size_t parts_bytes = 0;  // of a reply that comes in parts: those that have come
+  bool unbounded = false;  // its parts are not stopped any more
 
  protected:
   Operation() = default;
@@ -144,6 +170,7 @@ class Operation : private ListLink<DeadlineTag> {
   // `text` without the '-'.
   void DeliverError(std::string_view text, Outcome outcome);
   void ReportHeldUp() { sink_->OnHeldUp(*this); }
+  ReplySink& sink() const { return *sink_; }
 
  private:
   friend class Executor;

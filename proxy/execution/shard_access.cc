@@ -33,7 +33,7 @@ std::set<net::Endpoint> PrimariesOf(const topology::SlotMap& map) {
 }  // namespace
 
 ShardAccess::ShardAccess(net::EventLoop& loop, backend::Pool& pool, const AccessOptions& options,
-                         std::function<void()> request_refresh, Statistics& statistics)
+                         RefreshRequest request_refresh, Statistics& statistics)
     : loop_(loop),
       pool_(pool),
       options_(options),
@@ -51,11 +51,11 @@ ShardAccess::~ShardAccess() {
   CHECK(room_.requests() == 0) << "requests still wait";
 }
 
-void ShardAccess::RequestRefresh() {
+void ShardAccess::RequestRefresh(const net::Endpoint* suspect) {
   const int64_t now = loop_.NowMicros();
   if (last_refresh_micros_ != 0 && now - last_refresh_micros_ < kRefreshSpacingMicros) return;
   last_refresh_micros_ = now;
-  request_refresh_();
+  request_refresh_(suspect);
 }
 
 // Waiting
@@ -99,7 +99,7 @@ void ShardAccess::NoteAway(const net::Endpoint& node, AwayCause cause, std::stri
   WaitingRoom::Gate& gate = room_.CloseGate(node, now);
   gate.cause = cause;
   gate.detail = detail;
-  RequestRefresh();
+  RequestRefresh(&node);
   // Those who were sent together fail together: that is one attempt.
   if (gate.scout != nullptr || now < gate.next_scout) return;
   const bool first = gate.attempts++ == 0;

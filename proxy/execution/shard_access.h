@@ -57,9 +57,13 @@ class MapWatcher : private ListLink<MapWatcherTag> {
 
 class ShardAccess final : private backend::NodeWatcher {
  public:
-  // `request_refresh` asks for a newer map; it may be called often. All references must outlive it.
+  // Asks for a newer map; may be called often. The argument is a node that does not answer, if it
+  // is about one, else nullptr.
+  using RefreshRequest = std::function<void(const net::Endpoint* suspect)>;
+
+  // All references must outlive it.
   ShardAccess(net::EventLoop& loop, backend::Pool& pool, const AccessOptions& options,
-              std::function<void()> request_refresh, Statistics& statistics);
+              RefreshRequest request_refresh, Statistics& statistics);
   ~ShardAccess() override;
 
   // nullptr until the first map arrives.
@@ -71,7 +75,7 @@ class ShardAccess final : private backend::NodeWatcher {
   backend::Pool& pool() { return pool_; }
   net::EventLoop& loop() { return loop_; }
   Statistics& statistics() { return statistics_; }
-  void RequestRefresh();
+  void RequestRefresh(const net::Endpoint* suspect = nullptr);
 
   // Whether keys of `slot` are, or were a moment ago, at two nodes at a time: an answer may come late
   // there, so a client's requests for it go one by one.
@@ -126,7 +130,7 @@ class ShardAccess final : private backend::NodeWatcher {
   net::EventLoop& loop_;
   backend::Pool& pool_;
   const AccessOptions options_;
-  std::function<void()> request_refresh_;
+  RefreshRequest request_refresh_;
   Statistics& statistics_;
   topology::SlotMapPtr map_;
   IntrusiveList<MapWatcher, MapWatcherTag> map_watchers_;

@@ -49,6 +49,7 @@ void ShardRequest::Abandon() {
   if (state_ == State::kSent) EndScout();
   if (pending()) Cancel();
   state_ = State::kIdle;
+  in_parts_ = false;
 }
 
 std::string ShardRequest::DeadlineError(Outcome* outcome) const {
@@ -102,7 +103,16 @@ void ShardRequest::EndScout() {
   if (!only_there_) access_->EndScout(node_, *this);
 }
 
+bool ShardRequest::OnPart(std::string_view part) {
+  if (!std::exchange(in_parts_, true)) {
+    EndScout();
+    access_->NoteAnswer(node_);
+  }
+  return owner_->OnShardPart(part);
+}
+
 void ShardRequest::OnReply(std::string_view reply, char type) {
+  in_parts_ = false;
   if (--replies_left_ > 0) {
     if (type == '-' && first_error_.empty()) first_error_ = reply;
   } else if (type == '-' && !first_error_.empty()) {
@@ -206,6 +216,10 @@ void ShardRequest::OnFailure(backend::Failure failure, std::string_view detail) 
   state_ = State::kIdle;
   last_error_.clear();
   access_->RequestRefresh();
+  if (std::exchange(in_parts_, false) && !owner_->TakeBackParts()) {
+    FinishError(ProxyErrorText(detail), Outcome::kUnreachable);
+    return;
+  }
   switch (failure) {
     case backend::Failure::kQueueFull:
       FinishError(

@@ -28,8 +28,19 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
     // made by the proxy. `type`: its first byte. May destroy or restart `request`.
     virtual void OnShardReply(ShardRequest& request, std::string_view reply, char type,
                               Outcome outcome) = 0;
-    // It has to wait for its shard.
+    // It has to wait for its shard, or later requests could overtake it.
     virtual void OnShardAway(ShardRequest& request) = 0;
+    // A large reply may come in parts: as backend::Call has it. OnShardReply has the last part.
+    virtual bool TakesParts() { return false; }
+    virtual bool OnShardPart(std::string_view part) {
+      (void)part;
+      return true;
+    }
+    virtual void OnDelaysOthers() {}
+    // The connection was lost among the parts. Whether nobody has seen them, so that all of them may come
+    // anew; if not, OnShardReply has an error.
+    virtual bool TakeBackParts() { return true; }
+    virtual const void* waiter() const { return nullptr; }
   };
 
   struct Terms {
@@ -63,6 +74,8 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   // To `node` and no other: neither the map nor a redirect is followed, and what cannot be sent or
   // loses its connection ends at once, as kUnreachable.
   void StartAt(ShardAccess& access, Owner* owner, const net::Endpoint& node, const Terms& terms);
+  // After a part that was answered with false: the next ones may come.
+  void ResumeParts() { Call::ResumeParts(); }
   // Gives up; nothing is reported any more. Also when there is nothing to give up.
   void Abandon();
 
@@ -91,6 +104,11 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   void OnReply(std::string_view reply, char type) override;
   void OnFailure(backend::Failure failure, std::string_view detail) override;
   void Begin(ShardAccess& access, Owner* owner, const Terms& terms);
+  bool TakesParts() override { return terms_.requests == 1 && owner_->TakesParts(); }
+  bool OnPart(std::string_view part) override;
+  void OnDelaysOthers() override { owner_->OnDelaysOthers(); }
+  void OnOvertakable() override { owner_->OnShardAway(*this); }
+  const void* waiter() const override { return owner_->waiter(); }
   void OnWholeReply(std::string_view reply, char type);
   // CLUSTERDOWN, MASTERDOWN, LOADING.
   void OnUnsettled(std::string_view reply);
@@ -119,6 +137,7 @@ class ShardRequest final : public backend::Call, private ListLink<WaitingTag> {
   bool maybe_executed_ = false;  // at a shard whose reply never came
   bool parked_ = false;          // has waited, or does
   AwayCause cause_ = AwayCause::kNoShard;  // of the last wait
+  bool in_parts_ = false;  // the owner has some of the reply
   int redirects_ = 0;
   int attempts_ = 0;
   int replies_left_ = 0;

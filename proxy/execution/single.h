@@ -11,6 +11,7 @@ namespace keyway::proxy::execution {
 
 class SingleOperation final : public Operation, private ShardRequest::Owner {
  private:
+  void ResumeParts() override { request_.ResumeParts(); }
   void Begin(const Request& request) override;
   void Abandon() override;
   std::string DeadlineError(Outcome* outcome) override;
@@ -18,6 +19,11 @@ class SingleOperation final : public Operation, private ShardRequest::Owner {
   void OnShardReply(ShardRequest& request, std::string_view reply, char type,
                     Outcome outcome) override;
   void OnShardAway(ShardRequest& request) override;
+  bool TakesParts() override { return sink().TakesParts(*this); }
+  bool OnShardPart(std::string_view part) override { return sink().OnPart(*this, part); }
+  void OnDelaysOthers() override { sink().OnDelaysOthers(*this); }
+  bool TakeBackParts() override { return sink().TakeBackParts(*this); }
+  const void* waiter() const override { return &sink(); }
 
   ShardRequest request_;
 };

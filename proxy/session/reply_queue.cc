@@ -47,6 +47,11 @@ void ReplyQueue::PushReply(OutputBuffer&& reply, OutputBuffer& out) {
 
 void ReplyQueue::Answer(Operation& operation, std::string_view reply, OutputBuffer& out) {
   if (&operation != first_) {
+    if (operation.parts_bytes > 0) {
+      KeepPart(operation, reply);
+      operation.done = true;
+      return;
+    }
     if (!operation.silent) operation.held_reply.assign(reply);
     Hold(operation);
     return;
@@ -69,6 +74,31 @@ void ReplyQueue::Answer(Operation& operation, OutputBuffer&& reply, OutputBuffer
   if (!operation.silent) out.AppendBuffer(std::move(reply));
   PopFront();
   WriteWaiting(out);
+}
+
+void ReplyQueue::AddPart(Operation& operation, std::string_view part, OutputBuffer& out) {
+  if (&operation != first_) {
+    KeepPart(operation, part);
+  } else if (!operation.silent) {
+    out.Append(part);
+  }
+}
+
+void ReplyQueue::KeepPart(Operation& operation, std::string_view part) {
+  if (operation.silent) return;
+  operation.held_buffer.Append(part);
+  held_bytes_ += part.size();
+}
+
+void ReplyQueue::DropParts(Operation& operation) {
+  held_bytes_ -= operation.held_buffer.size();
+  operation.held_buffer.Clear();
+  operation.parts_bytes = 0;
+}
+
+void ReplyQueue::WriteParts(OutputBuffer& out) {
+  held_bytes_ -= first_->held_buffer.size();
+  out.AppendBuffer(std::move(first_->held_buffer));
 }
 
 void ReplyQueue::Hold(Operation& operation) {

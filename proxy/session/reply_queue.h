@@ -32,8 +32,17 @@ class ReplyQueue {
   void Answer(execution::Operation& operation, std::string_view reply, OutputBuffer& out);
   void Answer(execution::Operation& operation, OutputBuffer&& reply, OutputBuffer& out);
 
+  // The next part of a reply that comes in parts; Answer has the last one. Appended to `out`, or kept.
+  void AddPart(execution::Operation& operation, std::string_view part, OutputBuffer& out);
+  // Forgets the parts that are kept. `operation` is not the front, or silent.
+  void DropParts(execution::Operation& operation);
+  // Those of the front, which were kept before it became that.
+  void WriteParts(OutputBuffer& out);
+
   void CancelAll();
 
+  // The operation whose reply is to be written next; nullptr: none.
+  execution::Operation* front() const { return first_; }
   bool empty() const { return first_ == nullptr; }
   // Requests whose reply is not written yet, and the bytes of these requests.
   size_t size() const { return size_; }
@@ -43,6 +52,7 @@ class ReplyQueue {
 
  private:
   void Hold(execution::Operation& operation);
+  void KeepPart(execution::Operation& operation, std::string_view part);
   void PopFront();
   void WriteWaiting(OutputBuffer& out);
 

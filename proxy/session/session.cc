@@ -371,8 +371,19 @@ void Session::ReplyError(std::string_view text) {
 
 template <typename Reply>
 void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
+  const bool its_turn = queue_.front() == &operation;
+  if (operation.parts_bytes > 0 && operation.outcome() != Outcome::kOk) {
+    if (its_turn && !operation.silent) {
+      context_.statistics.closed_for_broken_reply.Add(1);
+      KEYWAY_WARNING() << "Client " << Describe()
+                       << " closed in the middle of a reply: its shard was lost.";
+      Doom();
+      return;
+    }
+    queue_.DropParts(operation);
+  }
   if (!operation.silent) context_.statistics.output_bytes.Add(reply.size());
-  LearnReplySize(reply.size());
+  LearnReplySize(operation.parts_bytes + reply.size());
   if (&operation == select_) {
     select_ = nullptr;
     if (operation.outcome() == Outcome::kOk) client_.database = selecting_;
@@ -385,10 +396,11 @@ void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
   if (--in_flight_ == 0) must_drain_ = false;
   const bool composed = &operation == composed_;
   queue_.Answer(operation, std::forward<Reply>(reply), stream_->output());
-  if (composed) {
-    composed_ = nullptr;
+  if (composed) composed_ = nullptr;
+  if ((its_turn || composed) && composed_ == nullptr && !held_messages_.empty()) {
     stream_->output().AppendBuffer(std::move(held_messages_));
   }
+  BeginFront();
   if (in_on_bytes_) return;
   if (paused_ || held_back_) UpdateReading();
   AfterOutput();
@@ -421,7 +433,8 @@ void Session::ResumeAfterPause() {
 
 void Session::Push(std::string_view message) {
   if (state_ == State::kDoomed || state_ == State::kFlushing) return;
-  (composed_ == nullptr ? stream_->output() : held_messages_).Append(message);
+  const bool waits = composed_ != nullptr || WritingParts();
+  (waits ? held_messages_ : stream_->output()).Append(message);
   context_.statistics.output_bytes.Add(message.size());
   if (!in_on_bytes_) AfterOutput();
 }
@@ -447,20 +460,9 @@ void Session::AfterOutput() {
     Doom();
     return;
   }
+  NoteGrowth();
   if (input_ended_ && queue_.empty() && !paused_ && !held_back_ && !presenting_) Finish();
   CloseIfFinished();
-}
-
-void Session::OnOutputFull() {
-  output_full_ = true;
-  UpdateReading();
-}
-
-void Session::OnDrained() {
-  output_full_ = false;
-  UpdateReading();
-  // What could not end while it was paused may end now.
-  AfterOutput();
 }
 
 // The end
@@ -552,8 +554,7 @@ std::string Session::Describe() const {
   line += number("argv-mem", queue_.request_bytes()) + " multi-mem=0 rbs=0 rbp=0";
   line += number("obl", 0) + number("oll", queue_.size()) +
           number("omem", output.memory() + queue_.held_bytes());
-  line += number("tot-mem", sizeof(Session) + query_memory + output.memory() + queue_.held_bytes() +
-                                queue_.request_bytes());
+  line += number("tot-mem", memory());
   line += " events=r cmd=" + (last_command_ == nullptr ? "NULL" : last_command_->full_name);
   line += " user=default redir=-1 resp=" + std::to_string(static_cast<int>(client_.version));
   return line;

@@ -1,8 +1,8 @@
 // One client connection: reads its requests, has them executed, writes the replies in their order.
 //
-// Everything is bounded: requests under way and their bytes (reading pauses), unsent output
-// (reading pauses above the stream's high mark, the connection is closed above the limit), the size
-// of one request (Redis's limits).
+// Everything is bounded: requests under way and their bytes (reading pauses), unsent output (above the stream's
+// high mark reading pauses, and so do large replies that are on their way; the connection is closed above the
+// limit), the size of one request (Redis's limits), what all clients hold together (session/client_memory.h).
 //
 // Order: requests of one client reach a shard in the order in which they were sent, because all go
 // through the same connection to a node. Where that would not hold - the slot map has changed, or
@@ -30,6 +30,7 @@
 #include "proxy/routing/router.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_directory.h"
+#include "proxy/session/client_memory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/late_writes.h"
 #include "proxy/session/reply_queue.h"
@@ -55,9 +56,11 @@ struct SessionOptions {
   resp::RequestLimits request_limits;
   size_t max_requests_in_flight = 1024;
   size_t max_request_bytes_in_flight = 16 * 1024 * 1024;
-  size_t output_limit_bytes = 1024ull * 1024 * 1024;
+  OutputLimit output_limit = {1024ull * 1024 * 1024, 0, 0};
   OutputLimit pubsub_output_limit = {32ull * 1024 * 1024, 8ull * 1024 * 1024, 60};
   int idle_timeout_seconds = 0;  // 0: never
+  // A client that takes no byte of a large reply for so long, while others wait behind it, is closed.
+  int stalled_client_timeout_ms = 1000;
   bool allow_debug = false;      // DEBUG
   // Of what one client may queue between MULTI and EXEC.
   size_t max_transaction_commands = 1'000'000;
@@ -76,6 +79,7 @@ struct SessionContext {
   const Identity& identity;
   const SessionOptions& options;
   pubsub::Hub* hub = nullptr;  // not null where clients may subscribe
+  ClientMemory* memory = nullptr;  // nullptr: it is not counted
   // Room that is used again for every request.
   routing::Router router{};
   routing::Plan plan{};
@@ -142,6 +146,11 @@ class Session final : public net::StreamHandler,
   }
   // Closes it if it has had too much unsent output for too long.
   void CheckOutput();
+  // Bytes that the proxy keeps for it.
+  size_t memory() const;
+  // Of these: what the list has counted by now.
+  size_t counted_memory() const { return counted_memory_; }
+  void set_counted_memory(size_t bytes) { counted_memory_ = bytes; }
   // What the client has queued and watches; nullptr when it does neither.
   Transaction* transaction() { return transaction_.get(); }
   Transaction& MakeTransaction();
@@ -166,6 +175,10 @@ class Session final : public net::StreamHandler,
   void OnReply(execution::Operation& operation, std::string_view reply) override;
   void OnReply(execution::Operation& operation, OutputBuffer&& reply) override;
   void OnHeldUp(execution::Operation& operation) override;
+  bool TakesParts(const execution::Operation& operation) const override;
+  bool OnPart(execution::Operation& operation, std::string_view part) override;
+  bool TakeBackParts(execution::Operation& operation) override;
+  void OnDelaysOthers(execution::Operation& operation) override;
 
  private:
   void WriteNow() override { stream_->ScheduleWrite(); }
@@ -215,6 +228,11 @@ class Session final : public net::StreamHandler,
   void TakeReply(execution::Operation& operation, Reply&& reply);
   void AfterOutput();
   bool OverOutputLimit(size_t bytes);
+  // Whether the reply at the head of the queue is half written.
+  bool WritingParts() const;
+  void BeginFront();
+  static void StopNoMore(execution::Operation& operation);
+  void NoteGrowth();
   void CloseIfFinished();
 
   SessionContext& context_;
@@ -245,11 +263,14 @@ class Session final : public net::StreamHandler,
   execution::Operation* blocked_ = nullptr;  // the client waits for it, and is served no further
   // An EXEC whose parts are executed one by one. What it subscribes to is heard behind its reply.
   execution::Operation* composed_ = nullptr;
-  OutputBuffer held_messages_;
+  OutputBuffer held_messages_;  // for composed_, and while WritingParts
   int selecting_ = 0;
   const command::Command* last_command_ = nullptr;
   std::unique_ptr<pubsub::Subscriptions> subscriptions_;
   int64_t soft_limit_since_ = 0;  // above it; 0: it is not
+  int64_t full_since_ = 0;        // output_full_, and bytes_sent() then
+  uint64_t sent_when_full_ = 0;
+  size_t counted_memory_ = 0;
   int64_t created_micros_;
   int64_t active_micros_;  // when something was received, or written for it
   uint64_t bytes_sent_ = 0;  // at the last NoteSentBytes

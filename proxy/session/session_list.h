@@ -36,6 +36,9 @@ class SessionList {
 
   // For Session ----------------------------------------------------------------------------------
 
+  // It holds much more memory than counted before.
+  static constexpr size_t kMuchMemory = 1024 * 1024;
+  void OnGrowth(Session& session);
   // Destroys it now. Only from its OnClosed.
   void Remove(Session& session);
   // Destroys it at the end of the pass.
@@ -44,12 +47,17 @@ class SessionList {
  private:
   void RemoveDoomed();
   void CloseIdle();
+  void CountMemory();
+  void CloseLargest();
 
   SessionContext& context_;
   execution::IntrusiveList<Session, SessionTag> sessions_;
   execution::IntrusiveList<Session, SessionTag> doomed_;
   size_t size_ = 0;
   net::Timer idle_timer_;
+  net::Timer memory_timer_;
+  ClientMemory::Share* share_ = nullptr;
+  bool count_scheduled_ = false;
   Pause pause_;
 };
 

@@ -14,6 +14,9 @@ struct SessionStatistics {
   execution::SingleWriterCell closed_for_output;  // over the output limit
   execution::SingleWriterCell closed_for_input;   // over the query buffer limit
   execution::SingleWriterCell closed_for_idleness;
+  execution::SingleWriterCell closed_for_stalling;  // not reading a reply that others wait behind
+  execution::SingleWriterCell closed_for_memory;    // over the limit of all clients together
+  execution::SingleWriterCell closed_for_broken_reply;  // whose rest was lost with its shard
   execution::SingleWriterCell blocked;  // clients that wait now, CLIENT PAUSE included
 };
 

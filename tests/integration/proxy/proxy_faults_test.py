@@ -366,8 +366,11 @@ class ClientsTest(proxied_cluster.ProxiedClusterTest):
         proxy = self.start(self.new_proxy(client_output_buffer_limit="4mb"))
         self.wait_covered(proxy)
         with proxy.client() as client:
-            client.call("SET", "big", b"x" * 1_000_000)
-            client.send(kt.encode("GET", "big") * 200)
+            keys = [f"big:{number}" for number in range(16)]
+            for key in keys:
+                client.call("SET", key, b"x" * 1_000_000)
+            # A reply that is made of several; one that a shard has whole would stop when the client does not read.
+            client.send(kt.encode("MGET", *keys))
             kt.wait_until(lambda: "output buffer limits" in proxy.output(), what="the client to be closed")
             with self.assertRaises((EOFError, ConnectionError)):
                 for _ in range(200):

@@ -184,6 +184,45 @@ TEST(ReplyParserTest, SaysHowMuchIsMissing) {
   EXPECT_EQ(line.missing(), 0u);
 }
 
+// Whoever passes on what is settled, and shows only the rest, learns the same.
+TEST(ReplyParserTest, ForgettingWhatIsSettledChangesNothing) {
+  for (const Case& each : Cases()) {
+    for (size_t piece = 1; piece <= 7; ++piece) {
+      ReplyParser parser;
+      std::string kept;
+      std::string transcript;
+      size_t forgotten = 0;
+      for (size_t at = 0; at < each.input.size(); at += piece) {
+        kept += each.input.substr(at, piece);
+        while (!kept.empty()) {
+          const ReplyParser::Outcome outcome = parser.Next(kept);
+          if (outcome == ReplyParser::Outcome::kReply) {
+            transcript += parser.type() + std::to_string(forgotten + parser.length()) + " ";
+            kept.erase(0, parser.length());
+            forgotten = 0;
+            continue;
+          }
+          if (outcome == ReplyParser::Outcome::kError) {
+            transcript += "!" + parser.error();
+            at = each.input.size();
+            kept.clear();
+            forgotten = 0;
+            break;
+          }
+          const size_t settled = parser.settled();
+          ASSERT_LE(settled, kept.size());
+          parser.Forget(settled);
+          kept.erase(0, settled);
+          forgotten += settled;
+          break;
+        }
+      }
+      if (!kept.empty() || forgotten > 0) transcript += "...";
+      EXPECT_EQ(transcript, each.transcript) << each.input << " in pieces of " << piece;
+    }
+  }
+}
+
 TEST(ReplyParserTest, ByteByByteIsLinear) {
   std::string input = "*20000\r\n";
   for (int i = 0; i < 20'000; ++i) input += "$10\r\n0123456789\r\n";

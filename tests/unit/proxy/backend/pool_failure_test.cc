@@ -152,18 +152,21 @@ TEST_F(PoolFailureTest, LostAfterTheRequestWasWritten) {
 TEST_F(PoolFailureTest, TellsWhatWasWrittenFromWhatWasNot) {
   FakeNode node(loop_, OkAnswer);
   Pool pool(loop_, {});
-  RecordingCall first, large, behind;
+  RecordingCall first, behind;
+  std::vector<RecordingCall> many(40);
   Send(pool, node.endpoint(), {"SET", "a"}, &first);
   ASSERT_TRUE(RunUntilEnded(first));
   node.Freeze();
-  // More than the socket buffers of both sides take, so that it is written in part only.
-  Send(pool, node.endpoint(), {"SET", std::string(32 * 1024 * 1024, 'v')}, &large);
+  // More than the socket buffers of both sides take, so that they are written in part only.
+  for (RecordingCall& call : many) {
+    Send(pool, node.endpoint(), {"SET", std::string(900'000, 'v')}, &call);
+  }
   Send(pool, node.endpoint(), {"SET", "b"}, &behind);
   RunFor(loop_, 50);
   EXPECT_GT(pool.stats().queued_bytes, 0u);
   node.Drop();
   ASSERT_TRUE(RunUntilEnded(behind));
-  ExpectFailure(large, Failure::kConnectionLost, "was lost");
+  ExpectFailure(many[0], Failure::kConnectionLost, "was lost");
   ExpectFailure(behind, Failure::kNotSent, "was lost");
 }
 

@@ -64,7 +64,8 @@ class SessionTest : public testing::Test {
                        .late_writes = *late_writes_,
                        .statistics = statistics_,
                        .identity = identity_,
-                       .options = options_});
+                       .options = options_,
+                       .memory = memory_.get()});
     sessions_ = new (sessions_room_) SessionList(*context_);
     directory_.Add({&cluster_->loop, sessions_, &statistics_, &cluster_->statistics});
     auto listener = net::Listener::Listen(
@@ -98,6 +99,7 @@ class SessionTest : public testing::Test {
   LocalCommands local_commands_;
   ClientDirectory directory_{3};
   SessionStatistics statistics_;
+  std::unique_ptr<ClientMemory> memory_;
   std::unique_ptr<FakeCluster> cluster_;
   std::unique_ptr<LateWrites> late_writes_;
   std::unique_ptr<SessionContext> context_;

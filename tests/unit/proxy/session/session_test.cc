@@ -301,7 +301,7 @@ TEST_F(SessionTest, TooManyClients) {
 
 TEST_F(SessionTest, OutputOverTheLimitClosesTheClient) {
   SessionOptions options;
-  options.output_limit_bytes = 1'000'000;
+  options.output_limit.hard = 1'000'000;
   Make(options);
   cluster_->node(0).set_answer([](const Words&) { return Bulk(std::string(300'000, 'x')); });
   TestClient& client = Connect();
