@@ -30,6 +30,15 @@ std::vector<net::Endpoint> EndpointsOf(const SlotMap& map) {
   return endpoints;
 }
 
+// Whether there is a primary in `after` that has failed, and has not in `before` (may be nullptr).
+bool HasFailedSince(const SlotMap* before, const SlotMap& after) {
+  return std::any_of(after.shards().begin(), after.shards().end(), [before](const Shard& shard) {
+    if (!shard.primary.failed) return false;
+    const Shard* old = before == nullptr ? nullptr : before->ShardOf(shard.first_slot());
+    return old == nullptr || old->primary.id != shard.primary.id || !old->primary.failed;
+  });
+}
+
 int CoveredSlots(const Report& report) {
   int slots = 0;
   for (const Shard& shard : report.shards) {
@@ -309,6 +318,7 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
   bool Publish(SlotMapPtr map) {
     const bool changed = current == nullptr || !current->SameAs(*map);
     const bool news = current == nullptr || !current->SameButForHealth(*map);
+    if (HasFailedSince(current.get(), *map)) plan.ExpectFailover(control.NowMicros());
     if (!changed && current->cluster_epoch() == map->cluster_epoch()) return false;
     version = map->version();
     current = std::move(map);
