@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <glog/logging.h>
@@ -264,13 +266,15 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
   }
 
   bool ConcludeFromBehind(const std::vector<Report>& behind) {
-    const auto known = static_cast<size_t>(std::count_if(
-        behind.begin(), behind.end(),
-        [this](const Report& report) { return ownership.Contains(report.reporter); }));
+    // One node may be asked at two addresses.
+    std::set<std::string_view> known;
+    for (const Report& report : behind) {
+      if (ownership.Contains(report.reporter)) known.insert(report.reporter);
+    }
     const size_t voters = std::min(ownership.node_count(), RefreshPlan::kMaxCandidates);
-    if (2 * known > voters) return ownership.AdoptAgreed(behind) > 0;
+    if (2 * known.size() > voters) return ownership.AdoptAgreed(behind) > 0;
     const int64_t orphaned_micros = control.NowMicros() - last_known_answer;
-    if (known > 0 || orphaned_micros < options.orphan_ms * kMicrosPerMilli) return false;
+    if (!known.empty() || orphaned_micros < options.orphan_ms * kMicrosPerMilli) return false;
     ownership.Replace(
         *std::max_element(behind.begin(), behind.end(),
                           [](const Report& a, const Report& b) { return IsBetter(b, a); }));
