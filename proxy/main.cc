@@ -5,6 +5,8 @@
 #include <gflags/gflags.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <climits>
 #include <csignal>
 #include <cstdio>
@@ -41,14 +43,30 @@ DEFINE_int32(tcp_keepalive, 300, "Seconds of silence before a client is probed. 
 DEFINE_int32(tcp_backlog, 511, "Connections that wait to be accepted, a thread.");
 DEFINE_int32(request_deadline_ms, 10000,
              "Milliseconds after which a request without a reply gets an error.");
+DEFINE_int32(stuck_shard_ms, 500,
+             "Milliseconds of silence of a shard, while others answer, after which new requests wait at the "
+             "proxy instead of being sent to it. 0: never.");
+DEFINE_string(read_from, "primary",
+              "Where the clients of --port read from: primary, prefer_replica, replica or nearest.");
+DEFINE_string(read_ports, "",
+              "More ports for clients that read from elsewhere, as 6390=replica,6391=nearest.");
+DEFINE_int32(max_replica_lag_ms, 10000,
+             "Milliseconds that a replica may be behind its primary to be read from.");
+DEFINE_string(zone, "",
+              "Zone of this proxy: nodes of the same one come first when replicas are read from. "
+              "Empty: none does.");
+DEFINE_string(node_zones, "",
+              "Zones of nodes, as 10.0.0.1:7001=a,10.0.0.2=b; a host is an address or a hostname.");
+DEFINE_int32(zone_of_hostname, 0,
+             "Which label of the hostname that a node announces is its zone: 2 in "
+             "redis-1.eu-west-1a.example. 0: none; --node_zones counts first.");
 DEFINE_int32(max_redirects, 5, "MOVED and ASK redirects that a request follows.");
 DEFINE_int32(max_pipeline, 1024,
              "Requests of one client under way. Beyond, its further ones wait in the socket.");
 DEFINE_string(max_pipeline_bytes, "16mb", "Bytes of requests of one client under way.");
-DEFINE_string(
-    max_waiting_bytes, "64mb",
-    "Bytes of requests that wait for shards that are away, a thread. Beyond, requests for "
-    "such shards get an error at once.");
+DEFINE_int32(max_waiting_requests, 100000, "Requests that wait for shards that are away, a thread.");
+DEFINE_string(max_waiting_bytes, "64mb",
+              "Bytes of such requests, a thread. Beyond, requests for such shards get an error at once.");
 DEFINE_string(max_gathered_bytes, "256mb",
               "Bytes of values from several shards of which one reply is computed (SUNION ...). "
               "Beyond, it is an error.");
@@ -186,6 +204,50 @@ size_t ReadClientMemory(FlagCheck& check) {
   return check.Memory("maxmemory_clients", text, kLeastBytes);
 }
 
+// "6390=replica"
+void ReadReadPorts(FlagCheck& check, WorkerOptions* worker) {
+  for (const std::string& item : SplitList(FLAGS_read_ports)) {
+    const size_t equals = std::min(item.find('='), item.size());
+    uint16_t port = 0;
+    const auto [end, error] = std::from_chars(item.data(), item.data() + equals, port);
+    const auto read_from = execution::ParseReadFrom(std::string_view(item).substr(
+        std::min(equals + 1, item.size())));
+    if (error != std::errc() || end != item.data() + equals || port == 0 || !read_from) {
+      check.Wrong("read_ports", "must be ports with policies, such as 6390=replica, not '" + item + "'");
+      continue;
+    }
+    if (port == FLAGS_port) check.Wrong("read_ports", "must not name the port of --port");
+    for (const net::Endpoint& main : worker->listen) {
+      worker->read_listen.push_back({{main.host, port}, *read_from});
+    }
+  }
+}
+
+void ReadReadFrom(FlagCheck& check, ServerOptions* options) {
+  if (const auto read_from = execution::ParseReadFrom(FLAGS_read_from)) {
+    options->worker.read_from = *read_from;
+  } else {
+    check.Wrong("read_from", "must be primary, prefer_replica, replica or nearest, not '" +
+                                 FLAGS_read_from + "'");
+  }
+  ReadReadPorts(check, &options->worker);
+  check.Range("max_replica_lag_ms", FLAGS_max_replica_lag_ms, 100, 3'600'000);
+  check.Range("zone_of_hostname", FLAGS_zone_of_hostname, 0, 100);
+  topology::ReplicaWatchOptions& watch = options->replica_watch;
+  watch.max_lag_ms = FLAGS_max_replica_lag_ms;
+  // While there are writes, a lag is only known to be between that of two rounds.
+  watch.interval_ms = std::clamp(FLAGS_max_replica_lag_ms / 3, 50, watch.interval_ms);
+  watch.username = FLAGS_cluster_username;
+  watch.password = FLAGS_cluster_password;
+  watch.zones.own = FLAGS_zone;
+  watch.zones.hostname_label = FLAGS_zone_of_hostname;
+  if (auto zones = topology::ParseNodeZones(FLAGS_node_zones); zones.ok()) {
+    watch.zones.of_nodes = *zones;
+  } else {
+    check.Wrong("node_zones", zones.error().message);
+  }
+}
+
 // A numeric address: nothing is resolved for listening.
 void CheckAddress(FlagCheck& check, std::string_view flag, const net::Endpoint& endpoint) {
   sockaddr_storage ignored;
@@ -203,6 +265,8 @@ void CheckNumbers(FlagCheck& check) {
   check.Range("tcp_keepalive", FLAGS_tcp_keepalive, 0, INT_MAX);
   check.Range("tcp_backlog", FLAGS_tcp_backlog, 1, INT_MAX);
   check.Range("request_deadline_ms", FLAGS_request_deadline_ms, 10, 3'600'000);
+  check.Range("stuck_shard_ms", FLAGS_stuck_shard_ms, 0, 3'600'000);
+  check.Range("max_waiting_requests", FLAGS_max_waiting_requests, 0, INT_MAX);
   check.Range("stalled_client_timeout_ms", FLAGS_stalled_client_timeout_ms, 10, 3'600'000);
   check.Range("max_redirects", FLAGS_max_redirects, 0, 100);
   check.Range("max_pipeline", FLAGS_max_pipeline, 1, 1'000'000);
@@ -268,6 +332,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
     CheckAddress(check, "bind", worker.listen.back());
   }
   if (worker.listen.empty()) check.Wrong("bind", "must name an address");
+  ReadReadFrom(check, &options);
   worker.listener.backlog = FLAGS_tcp_backlog;
   worker.listener.stream.keepalive_seconds = FLAGS_tcp_keepalive;
   worker.listener.stream.input_limit_bytes =
@@ -277,6 +342,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   worker.backend.username = FLAGS_cluster_username;
   worker.backend.password = FLAGS_cluster_password;
   worker.backend.connect_timeout_ms = FLAGS_connect_timeout_ms;
+  worker.backend.stuck_ms = FLAGS_stuck_shard_ms;
   worker.backend.max_queued_bytes =
       check.Memory("backend_queue_limit", FLAGS_backend_queue_limit, 1024 * 1024);
 
@@ -285,6 +351,7 @@ ServerOptions ReadFlags(FlagCheck& check, const char* program) {
   worker.access.startup_nodes = FLAGS_startup_nodes;
   worker.access.max_gathered_bytes =
       check.Memory("max_gathered_bytes", FLAGS_max_gathered_bytes, 1024);
+  worker.access.max_waiting_requests = static_cast<size_t>(FLAGS_max_waiting_requests);
   worker.access.max_waiting_bytes = check.Memory("max_waiting_bytes", FLAGS_max_waiting_bytes, 0);
 
   worker.session.password = FLAGS_requirepass;

@@ -1,5 +1,6 @@
 #include "proxy/metrics.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,7 +23,7 @@ std::function<double()> SumOf(const Workers& workers, Read read) {
   };
 }
 
-void AddRequests(Registry& registry, const Workers& workers, const metrics::HotHistogram& latency) {
+void AddRequests(Registry& registry, const Workers& workers, const execution::Statistics::Histograms& histograms) {
   registry.CountersFrom(
       "keyway_proxy_requests_total", "Requests of clients, by command and result.",
       [&workers](Registry::Samples& samples) {
@@ -45,25 +46,68 @@ void AddRequests(Registry& registry, const Workers& workers, const metrics::HotH
                        "Requests that named no known command.", {},
                        SumOf(workers, [](const Worker& w) { return w.statistics().unknown(); }));
   registry.HistogramFrom("keyway_proxy_request_duration_seconds",
-                         "Time from reading a request to having its reply.", {}, &latency);
+                         "Time from reading a request to having its reply.", {}, &histograms.latency);
   registry.GaugeFrom(
       "keyway_proxy_requests_in_flight", "Requests under way.", {},
       SumOf(workers, [](const Worker& w) { return w.statistics().in_flight.Get(); }));
-  registry.GaugeFrom(
-      "keyway_proxy_requests_waiting", "Requests that wait for a shard that is away.", {},
-      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_requests.Get(); }));
-  registry.GaugeFrom(
-      "keyway_proxy_requests_waiting_bytes", "Bytes of requests that wait for a shard.", {},
-      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_bytes.Get(); }));
-  registry.CounterFrom(
-      "keyway_proxy_retries_total", "Requests sent again after their shard was away.", {},
-      SumOf(workers, [](const Worker& w) { return w.statistics().retries.Get(); }));
+  const auto sent = [&](const char* role, auto cell) {
+    registry.CounterFrom(
+        "keyway_proxy_shard_requests_total",
+        "Requests sent for clients, those sent again included, by the role of their node.",
+        {{"role", role}},
+        SumOf(workers, [cell](const Worker& w) { return (w.statistics().*cell).Get(); }));
+  };
+  sent("primary", &execution::Statistics::to_primaries);
+  sent("replica", &execution::Statistics::to_replicas);
   registry.CounterFrom("keyway_proxy_redirects_total", "Redirects by shards, by kind.",
                        {{"kind", "moved"}},
                        SumOf(workers, [](const Worker& w) { return w.statistics().moved.Get(); }));
   registry.CounterFrom("keyway_proxy_redirects_total", "Redirects by shards, by kind.",
                        {{"kind", "ask"}},
                        SumOf(workers, [](const Worker& w) { return w.statistics().asked.Get(); }));
+}
+
+void AddWaiting(Registry& registry, const Workers& workers,
+                const execution::Statistics::Histograms& histograms) {
+  registry.GaugeFrom(
+      "keyway_proxy_requests_waiting", "Requests that wait for a shard that is away.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_requests.Get(); }));
+  registry.GaugeFrom(
+      "keyway_proxy_requests_waiting_bytes", "Bytes of requests that wait for a shard.", {},
+      SumOf(workers, [](const Worker& w) { return w.statistics().waiting_bytes.Get(); }));
+  using Cells = execution::SingleWriterCell[execution::kAwayCauses];
+  const auto by_cause = [&](const std::string& name, const std::string& help,
+                            const Cells execution::Statistics::*cells) {
+    for (int i = 0; i < execution::kAwayCauses; ++i) {
+      const auto cause = static_cast<execution::AwayCause>(i);
+      registry.CounterFrom(
+          name, help, {{"cause", std::string(execution::AwayCauseName(cause))}},
+          SumOf(workers, [cells, i](const Worker& w) { return (w.statistics().*cells)[i].Get(); }));
+    }
+  };
+  by_cause("keyway_proxy_parked_total", "Requests that had to wait for a shard, by the first cause.",
+           &execution::Statistics::parked);
+  by_cause("keyway_proxy_retries_total", "Requests sent again after their shard was away, by cause.",
+           &execution::Statistics::retries);
+  by_cause("keyway_proxy_given_up_total",
+           "Requests that ended while they waited: their deadline, no room to wait, or a client that "
+           "left; by cause of the wait.",
+           &execution::Statistics::given_up);
+  const std::string ambiguous = "keyway_proxy_ambiguous_total";
+  const std::string help = "Writes that may or may not have been executed (UNCERTAIN), by cause.";
+  registry.CounterFrom(
+      ambiguous, help, {{"cause", "lost"}},
+      SumOf(workers, [](const Worker& w) { return w.statistics().ambiguous_lost.Get(); }));
+  registry.CounterFrom(
+      ambiguous, help, {{"cause", "deadline"}},
+      SumOf(workers, [](const Worker& w) { return w.statistics().ambiguous_deadline.Get(); }));
+  registry.HistogramFrom("keyway_proxy_request_wait_seconds",
+                         "Time from when a request had to wait for its shard to its end.", {},
+                         &histograms.request_wait);
+  registry.HistogramFrom("keyway_proxy_shard_absence_seconds",
+                         "How long a node could not serve requests meant for it, until it answered or "
+                         "another one had its slots.",
+                         {}, &histograms.shard_absence);
 }
 
 void AddClients(Registry& registry, const Workers& workers,
@@ -212,6 +256,15 @@ void AddTopology(Registry& registry, const topology::Topology& topology) {
   registry.CounterFrom("keyway_proxy_topology_changes_total",
                        "Slot maps that differed from the one before.", {},
                        [&topology] { return static_cast<double>(topology.stats().maps_changed); });
+  registry.CounterFrom("keyway_proxy_topology_queries_total", "Nodes asked for the slot map.", {},
+                       [&topology] { return static_cast<double>(topology.stats().queries); });
+  registry.CounterFrom("keyway_proxy_topology_hedges_total",
+                       "Nodes asked because another one was slow to answer.", {},
+                       [&topology] { return static_cast<double>(topology.stats().hedges); });
+  registry.CounterFrom("keyway_proxy_topology_stale_reports_total",
+                       "Answers that were behind what is known of a slot; they take nothing back.",
+                       {},
+                       [&topology] { return static_cast<double>(topology.stats().stale_reports); });
 }
 
 void AddScripts(Registry& registry, const Workers& workers, const scripting::ScriptCache& scripts) {
@@ -230,13 +283,42 @@ void AddScripts(Registry& registry, const Workers& workers, const scripting::Scr
 void AddMetrics(Registry& registry, const Workers& workers,
                 const session::ClientDirectory& directory,
                 const session::ClientMemory& client_memory, const topology::Topology& topology,
-                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency) {
-  AddRequests(registry, workers, latency);
+                const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms) {
+  AddRequests(registry, workers, histograms);
+  AddWaiting(registry, workers, histograms);
   AddClients(registry, workers, directory, client_memory);
   AddBackends(registry, workers);
   AddPubsub(registry, workers);
   AddTopology(registry, topology);
   AddScripts(registry, workers, scripts);
+}
+
+void AddReplicaMetrics(Registry& registry, const topology::ReplicaWatch& watch) {
+  // One sample for each node of which `read` knows a value.
+  const auto of_nodes = [&](const std::string& name, const std::string& help, auto read) {
+    registry.GaugesFrom(name, help, [&watch, read](Registry::Samples& samples) {
+      const topology::NodeTablePtr table = watch.current();
+      if (table == nullptr) return;
+      for (const auto& [node, state] : table->nodes) {
+        const std::optional<double> value = read(state);
+        if (!value) continue;
+        samples.Add({{"node", net::ToString(node)}, {"role", state.primary ? "primary" : "replica"}},
+                    *value);
+      }
+    });
+  };
+  const auto seconds = [](int64_t micros) -> std::optional<double> {
+    if (micros < 0) return std::nullopt;
+    return static_cast<double>(micros) / 1e6;
+  };
+  of_nodes("keyway_proxy_node_fit", "Whether the node may be read from.",
+           [](const topology::NodeState& state) -> std::optional<double> { return state.fit; });
+  of_nodes("keyway_proxy_node_latency_seconds",
+           "Round trip to the node, smoothed. Absent while it does not answer.",
+           [seconds](const topology::NodeState& state) { return seconds(state.latency_micros); });
+  of_nodes("keyway_proxy_node_lag_seconds",
+           "At most how far the replica was behind its primary. Absent while unknown.",
+           [seconds](const topology::NodeState& state) { return seconds(state.lag_micros); });
 }
 
 }  // namespace keyway::proxy

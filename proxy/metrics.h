@@ -9,6 +9,7 @@
 #include "metrics/registry.h"
 #include "proxy/session/client_directory.h"
 #include "proxy/scripting/script_cache.h"
+#include "proxy/topology/replica_watch.h"
 #include "proxy/topology/topology.h"
 #include "proxy/worker.h"
 
@@ -19,6 +20,8 @@ namespace keyway::proxy {
 void AddMetrics(metrics::Registry& registry, const std::vector<std::unique_ptr<Worker>>& workers,
                 const session::ClientDirectory& directory,
                 const session::ClientMemory& client_memory, const topology::Topology& topology,
-                const scripting::ScriptCache& scripts, const metrics::HotHistogram& latency);
+                const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms);
+// The same for what `watch`, which lives on the control thread too, has found.
+void AddReplicaMetrics(metrics::Registry& registry, const topology::ReplicaWatch& watch);
 
 }  // namespace keyway::proxy

@@ -46,29 +46,50 @@ Status Server::Listen() {
     if (!free.ok()) return free.error();
     endpoint.port = free->port;
   }
+  for (ReadListener& listener : worker_options.read_listen) {
+    Expected<net::Endpoint> free = net::Listener::FindFree(listener.endpoint);
+    if (!free.ok()) return free.error();
+  }
   worker_options.listener.reuse_port = true;
   identity_.port = worker_options.listen[0].port;
 
   topology_ =
       std::make_unique<topology::Topology>(control_, options_.topology, Random::FromEntropy());
+  if (worker_options.reads_from_replicas()) {
+    replica_watch_ = std::make_unique<topology::ReplicaWatch>(control_, options_.replica_watch);
+  }
   const Worker::Shared shared{.directory = directory_,
                               .local_commands = local_commands_,
                               .identity = identity_,
-                              .latency = latency_,
+                              .histograms = histograms_,
                               .census = census_,
                               .scripts = scripts_,
                               .client_memory = client_memory_,
-                              .request_refresh = [this] { topology_->RequestRefresh(); }};
+                              .request_refresh = [this](const net::Endpoint* suspect) {
+                                topology_->RequestRefresh(suspect);
+                              }};
   for (int i = 0; i < options_.threads; ++i) {
     auto worker = std::make_unique<Worker>(worker_options, shared, i == 0);
     topology_->Subscribe(worker->loop(), [worker = worker.get()](topology::SlotMapPtr map) {
       worker->SetMap(std::move(map));
     });
+    if (replica_watch_ != nullptr) {
+      replica_watch_->Subscribe(worker->loop(),
+                                [worker = worker.get()](topology::NodeTablePtr table) {
+                                  worker->SetNodeTable(std::move(table));
+                                });
+    }
     workers_.push_back(std::move(worker));
+  }
+  if (replica_watch_ != nullptr) {
+    topology_->Subscribe(control_, [this](topology::SlotMapPtr map) {
+      replica_watch_->SetMap(std::move(map));
+    });
   }
 
   if (options_.http) {
-    AddMetrics(registry_, workers_, directory_, client_memory_, *topology_, scripts_, latency_);
+    AddMetrics(registry_, workers_, directory_, client_memory_, *topology_, scripts_, histograms_);
+    if (replica_watch_ != nullptr) AddReplicaMetrics(registry_, *replica_watch_);
     metrics::AddProcessMetrics(registry_);
     auto endpoint = metrics::Endpoint::Start(control_, registry_,
                                              {.address = *options_.http,

@@ -19,6 +19,7 @@
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
 #include "proxy/scripting/script_cache.h"
+#include "proxy/topology/replica_watch.h"
 #include "proxy/topology/topology.h"
 #include "proxy/worker.h"
 
@@ -28,6 +29,7 @@ struct ServerOptions {
   int threads = 2;
   WorkerOptions worker;
   topology::TopologyOptions topology;
+  topology::ReplicaWatchOptions replica_watch;
   session::Identity identity;
   int64_t max_clients = 10'000;
   size_t script_cache_bytes = 64 * 1024 * 1024;
@@ -57,7 +59,7 @@ class Server {
   const ServerOptions options_;
   session::Identity identity_;
   const session::LocalCommands local_commands_;
-  metrics::HotHistogram latency_;
+  execution::Statistics::Histograms histograms_;
   session::ClientDirectory directory_;
   session::ClientMemory client_memory_;
   pubsub::Census census_;
@@ -65,6 +67,7 @@ class Server {
   net::EventLoop control_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<topology::Topology> topology_;
+  std::unique_ptr<topology::ReplicaWatch> replica_watch_;  // null when nobody reads from replicas
   metrics::Registry registry_;
   std::unique_ptr<metrics::Endpoint> endpoint_;
   std::thread waiter_;  // for the workers, while they drain

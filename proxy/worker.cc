@@ -1,5 +1,6 @@
 #include "proxy/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <glog/logging.h>
@@ -15,9 +16,16 @@ constexpr uint64_t kDrainCheckMs = 10;
 
 }  // namespace
 
+bool WorkerOptions::reads_from_replicas() const {
+  return read_from != execution::ReadFrom::kPrimary ||
+         std::any_of(read_listen.begin(), read_listen.end(), [](const ReadListener& other) {
+           return other.read_from != execution::ReadFrom::kPrimary;
+         });
+}
+
 Worker::Worker(const WorkerOptions& options, const Shared& shared, bool first)
     : options_(options),
-      statistics_(shared.latency),
+      statistics_(shared.histograms),
       pool_(loop_, options_.backend),
       access_(loop_, pool_, options_.access, shared.request_refresh, statistics_),
       hub_(access_, shared.census, pubsub_statistics_),
@@ -51,12 +59,21 @@ Worker::~Worker() {
 
 Status Worker::Listen() {
   for (const net::Endpoint& endpoint : options_.listen) {
-    auto listener = net::Listener::Listen(
-        loop_, endpoint, options_.listener,
-        [this](std::unique_ptr<net::Stream> stream) { sessions_.Accept(std::move(stream)); });
-    if (!listener.ok()) return listener.error();
-    listeners_.push_back(std::move(listener).value());
+    if (Status status = ListenOn(endpoint, options_.read_from); !status.ok()) return status;
   }
+  for (const ReadListener& listener : options_.read_listen) {
+    if (Status status = ListenOn(listener.endpoint, listener.read_from); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status Worker::ListenOn(const net::Endpoint& endpoint, execution::ReadFrom read_from) {
+  auto listener = net::Listener::Listen(loop_, endpoint, options_.listener,
+                                        [this, read_from](std::unique_ptr<net::Stream> stream) {
+                                          sessions_.Accept(std::move(stream), read_from);
+                                        });
+  if (!listener.ok()) return listener.error();
+  listeners_.push_back(std::move(listener).value());
   return {};
 }
 
@@ -65,9 +82,13 @@ void Worker::Start() {
 }
 
 void Worker::SetMap(topology::SlotMapPtr map) {
-  std::vector<net::Endpoint> primaries;
-  for (const topology::Shard& shard : map->shards()) primaries.push_back(shard.primary.endpoint);
-  pool_.RetainOnly(primaries);
+  std::vector<net::Endpoint> nodes;
+  for (const topology::Shard& shard : map->shards()) {
+    nodes.push_back(shard.primary.endpoint);
+    if (!options_.reads_from_replicas()) continue;
+    for (const topology::Node& replica : shard.replicas) nodes.push_back(replica.endpoint);
+  }
+  pool_.RetainOnly(nodes);
   access_.SetMap(map);
   hub_.OnMap();
   if (newcomers_) newcomers_->SetMap(std::move(map));

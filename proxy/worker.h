@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/base/expected.h"
@@ -27,17 +28,29 @@
 #include "proxy/session/session.h"
 #include "proxy/session/session_list.h"
 #include "proxy/session/session_statistics.h"
+#include "proxy/topology/node_table.h"
 #include "proxy/topology/topology.h"
 
 namespace keyway::proxy {
 
+// An address whose clients read from other nodes than those of WorkerOptions::listen.
+struct ReadListener {
+  net::Endpoint endpoint;
+  execution::ReadFrom read_from = execution::ReadFrom::kPrimary;
+};
+
 struct WorkerOptions {
   std::vector<net::Endpoint> listen;  // several workers share each address by SO_REUSEPORT
+  execution::ReadFrom read_from = execution::ReadFrom::kPrimary;  // for the clients of `listen`
+  std::vector<ReadListener> read_listen;                          // shared in the same way
   net::Listener::Options listener;
   backend::BackendOptions backend;
   execution::AccessOptions access;
   session::SessionOptions session;
   int drain_timeout_ms = 10'000;
+
+  // Whether any clients read from other nodes than primaries.
+  bool reads_from_replicas() const;
 };
 
 // The backend connections' numbers, readable from any thread. Brought up to date once a pass.
@@ -69,11 +82,11 @@ class Worker {
     session::ClientDirectory& directory;
     const session::LocalCommands& local_commands;
     const session::Identity& identity;
-    metrics::HotHistogram& latency;
+    execution::Statistics::Histograms& histograms;
     pubsub::Census& census;
     scripting::ScriptCache& scripts;
     session::ClientMemory& client_memory;
-    std::function<void()> request_refresh;  // from any thread
+    execution::ShardAccess::RefreshRequest request_refresh;  // from any thread
   };
 
   // `first`: the one of the workers that does what a proxy does once.
@@ -88,6 +101,9 @@ class Worker {
   void Start();
   // On the worker's thread.
   void SetMap(topology::SlotMapPtr map);
+  void SetNodeTable(topology::NodeTablePtr table) {
+    access_.SetNodeTable(std::move(table));
+  }
 
   // From any thread. Drain: listens no more, lets clients' requests under way finish for as long as
   // the drain timeout says, then stops. Stop: at once.
@@ -104,6 +120,7 @@ class Worker {
   const BackendCells& backend() const { return backend_cells_; }
 
  private:
+  Status ListenOn(const net::Endpoint& endpoint, execution::ReadFrom read_from);
   void PublishBackendStats();
   void BeginDrain();
   void ContinueDrain();

@@ -279,4 +279,19 @@ int KeyStep(const Command& command) {
   return 0;
 }
 
+bool IsRepeatable(const Command& command, Arguments arguments) {
+  switch (command.spec->repeat) {
+    case Repeat::kIfReads:
+      return command.spec->is(kReadonly);
+    case Repeat::kHarmless:
+      return true;
+    case Repeat::kUnlessConditional:
+      return std::none_of(arguments.begin() + std::min<size_t>(3, arguments.size()), arguments.end(),
+                          [](std::string_view option) {
+                            return Is(option, "nx") || Is(option, "xx") || Is(option, "get");
+                          });
+  }
+  return false;
+}
+
 }  // namespace keyway::command

@@ -77,6 +77,9 @@ constexpr std::string_view RuleBrokenBy(const Spec& row, bool is_subcommand) {
   if (row.route == Route::kGathered && (!row.is(kReadonly) || row.key_specs.empty())) {
     return "what is gathered has keys and only reads";
   }
+  if (row.repeat != Repeat::kIfReads && (!row.is(kWrite) || row.is(kBlocking))) {
+    return "only a write that does not wait says whether it can be repeated";
+  }
   if (row.policies_first && (row.tips.empty() || row.request_policy == RequestPolicy::kNone)) {
     return "policies_first needs tips and policies";
   }

@@ -135,6 +135,14 @@ enum class Route : uint8_t {
   kRefused,   // the proxy answers with an error that says why
 };
 
+// Whether a call may be executed twice without harm: what a proxy sends again when the connection to a
+// shard is lost and it cannot know whether the call was executed.
+enum class Repeat : uint8_t {
+  kIfReads,            // if it only reads (kReadonly)
+  kHarmless,           // a write that leaves and replies the same each time
+  kUnlessConditional,  // kHarmless, unless NX, XX or GET behind the value say otherwise (SET)
+};
+
 struct Argument {
   enum class Type : uint8_t {
     kString,
@@ -177,6 +185,7 @@ struct Spec {
   RequestPolicy request_policy = RequestPolicy::kNone;
   ResponsePolicy response_policy = ResponsePolicy::kNone;
   Route route = Route::kByPolicy;
+  Repeat repeat = Repeat::kIfReads;
   std::span<const Spec> subcommands = {};  // not empty: a container such as CONFIG
 
   // COMMAND DOCS.

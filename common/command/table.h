@@ -81,6 +81,9 @@ Status FindSlotKeys(const Command& command, std::span<const std::string_view> ar
 // command has no key spec of the range kind.
 int KeyStep(const Command& command);
 
+// Whether this call may be executed twice without harm (Spec::repeat). `arguments` as for LookupCommand.
+bool IsRepeatable(const Command& command, std::span<const std::string_view> arguments);
+
 // The names as COMMAND INFO, ACL CAT and COMMAND DOCS print them, in the order they print them.
 std::vector<std::string_view> FlagNames(uint32_t flags);
 std::vector<std::string_view> AclCategoryNames(uint32_t categories);  // "@read" ...

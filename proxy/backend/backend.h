@@ -108,13 +108,14 @@ struct BackendOptions {
   std::string password;
   int connect_timeout_ms = 2000;
   int reconnect_min_ms = 20;    // after a failed connect; doubles, with jitter, up to
-  int reconnect_max_ms = 1000;  //   this; until then Send fails with kConnect at once
+  int reconnect_max_ms = 200;   //   this; until then Send fails with kConnect at once
   size_t max_queued_bytes = 64 * 1024 * 1024;  // unsent, of one connection
   size_t max_pending_requests =
       1'000'000;  // sent or unsent, without a reply yet, of one connection
   size_t max_reply_bytes = 1024ull * 1024 * 1024;
   int idle_probe_ms = 5000;     // an idle connection is probed with PING this often; 0: never
   int probe_timeout_ms = 5000;  // no byte from the node for this long while a PING waits: closed
+  int stuck_ms = 500;           // of silence while others answer, until a node counts as stuck; 0: never
   int idle_close_ms = 60'000;   // to a node that is in no map any more, or unused
   int stalled_ms = 1000;  // for so long a reply that its client does not take may hold up others
   int reply_silence_ms = 10'000;  // no byte in the middle of a large reply for so long: it fails
@@ -136,6 +137,15 @@ struct BackendStats {
   uint64_t replies_in_parts = 0;
   uint64_t retirements = 0;
   size_t retired_connections = 0;  // that end what they were sent before others took their place
+};
+
+// Is told of nodes that hang.
+class NodeWatcher {
+ public:
+  virtual ~NodeWatcher() = default;
+  // `node` has been silent for BackendOptions::stuck_ms although a request waits for it, while other
+  // nodes have answered. Called again and again for as long as that is so.
+  virtual void OnNodeStuck(const net::Endpoint& node) = 0;
 };
 
 // Who has leased a connection.
@@ -195,6 +205,14 @@ class Pool {
 
   // The nodes of the newest map: connections to others close when nothing is pending on them.
   void RetainOnly(std::span<const net::Endpoint> nodes);
+
+  // nullptr: nobody. `watcher` must outlive the pool or its own being set here.
+  void set_watcher(NodeWatcher* watcher);
+  // Whether calls on shared connections wait for `node` that are for a primary (SendOptions::readonly).
+  bool HasCalls(const net::Endpoint& node) const;
+  // Ends the calls on those shared connections to `node` that it has sent no byte on for `silence_micros`, with
+  // kConnectionLost or kNotSent. False: others, for a primary, still wait, and will be answered.
+  bool GiveUp(const net::Endpoint& node, int64_t silence_micros, std::string_view detail);
 
   const BackendStats& stats() const;
 

@@ -462,6 +462,12 @@ int64_t Connection::waited_micros() const {
   return pool_.loop.NowMicros() - std::max(waiting_since_, last_byte_);
 }
 
+int64_t Connection::silent_micros() const {
+  if (live_calls_ == 0 || state_ == State::kIdle) return 0;
+  if (state_ == State::kReady) return waited_micros();
+  return pool_.loop.NowMicros() - std::max(state_since_, last_byte_);
+}
+
 bool Connection::Unneeded() const {
   if (live_calls_ > 0 || owner_ != nullptr) return false;
   // The rest of a large reply is more than a new connection costs.

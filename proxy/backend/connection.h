@@ -103,6 +103,18 @@ class Connection final : public net::StreamHandler {
   size_t queued_bytes() const;
   // For how long the node has been silent although something waits for a reply; 0: nothing does.
   int64_t waited_micros() const;
+  // The same in every state, as far as somebody still waits.
+  int64_t silent_micros() const;
+  // Whether calls wait for something that the node may not have executed yet. Also those whose end is
+  // still to be told; not the one whose reply is coming in parts.
+  bool has_calls() const {
+    const bool in_parts = in_parts_ && !pending_.empty() && pending_.front().call != nullptr;
+    return live_calls_ > (in_parts ? 1u : 0u) || !failing_.empty();
+  }
+  bool readonly() const { return readonly_; }
+  int64_t last_byte_micros() const { return last_byte_; }
+  // Ends what waits, as a lost connection does.
+  void GiveUp(std::string_view detail) { Close(Failure::kNotSent, std::string(detail)); }
   size_t waiting_requests() const { return held_.size() + pending_.size(); }
 
   size_t OnBytes(std::string_view bytes) override;

@@ -10,6 +10,7 @@
 namespace keyway::proxy::backend {
 namespace {
 
+constexpr int64_t kMicrosPerMilli = 1000;
 constexpr int kMinTickMillis = 5;
 constexpr int kMaxTickMillis = 1000;
 // Returned leases that are kept for others, of all nodes together.
@@ -35,9 +36,12 @@ struct KeyView {
   int mode;
 };
 
+constexpr int kReadonlyMode = 1;
+constexpr int kScriptsMode = 2;
+
 int ModeOf(const SendOptions& options) {
-  return static_cast<int>(options.version) * 4 + (options.scripts ? 2 : 0) +
-         (options.readonly ? 1 : 0);
+  return static_cast<int>(options.version) * 4 + (options.scripts ? kScriptsMode : 0) +
+         (options.readonly ? kReadonlyMode : 0);
 }
 
 struct KeyHash {
@@ -62,7 +66,7 @@ struct KeyEqual {
 int TickMillis(const BackendOptions& options) {
   int shortest = options.connect_timeout_ms;
   for (const int millis :
-       {options.idle_probe_ms, options.probe_timeout_ms, options.idle_close_ms,
+       {options.idle_probe_ms, options.probe_timeout_ms, options.stuck_ms, options.idle_close_ms,
         options.stalled_ms, options.reply_silence_ms}) {
     if (millis > 0) shortest = std::min(shortest, millis);
   }
@@ -235,6 +239,42 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
         leased.empty() && spares.empty()) {
       ticker.Stop();
     }
+    ReportStuckNodes();
+  }
+
+  // Those of scripts are silent for as long as a script runs, which holds up nobody else.
+  void ReportStuckNodes() {
+    if (watcher == nullptr || options.stuck_ms <= 0) return;
+    const int64_t limit = options.stuck_ms * kMicrosPerMilli;
+    const int64_t now = loop.NowMicros();
+    std::vector<net::Endpoint> stuck;
+    for (const auto& [key, connection] : connections) {
+      if ((key.mode & kScriptsMode) != 0 || connection->silent_micros() < limit) continue;
+      if (std::find(stuck.begin(), stuck.end(), key.node) != stuck.end()) continue;
+      bool silent = true;
+      bool others_answer = false;
+      for (const auto& [other_key, other] : connections) {
+        const bool heard = now - other->last_byte_micros() < limit;
+        (other_key.node == key.node ? silent : others_answer) =
+            other_key.node == key.node ? silent && !heard : others_answer || heard;
+      }
+      if (silent && others_answer) stuck.push_back(key.node);
+    }
+    for (const net::Endpoint& node : stuck) watcher->OnNodeStuck(node);
+  }
+
+  // Shared connections to `node`.
+  template <typename Visit>
+  void ForEachTo(const net::Endpoint& node, Visit visit) const {
+    for (const auto& [key, connection] : connections) {
+      if (key.node == node) visit(*connection);
+    }
+    for (const auto& connection : busy) {
+      if (connection->node() == node) visit(*connection);
+    }
+    for (const Keyed& entry : retired) {
+      if (entry.key.node == node) visit(*entry.connection);
+    }
   }
 
   void Shutdown() {
@@ -258,6 +298,7 @@ struct Pool::Impl final : PoolContext, std::enable_shared_from_this<Pool::Impl> 
     retired.clear();
   }
 
+  NodeWatcher* watcher = nullptr;
   net::Timer ticker;
   std::unordered_map<Key, std::unique_ptr<Connection>, KeyHash, KeyEqual> connections;
   // Shared ones that a long script holds up; they close when all on them is answered.
@@ -350,6 +391,31 @@ void Pool::RetainOnly(std::span<const net::Endpoint> nodes) {
   for (const auto& spare : impl_->spares) {
     spare->set_retained(std::binary_search(sorted.begin(), sorted.end(), &spare->node(), less));
   }
+}
+
+void Pool::set_watcher(NodeWatcher* watcher) {
+  impl_->watcher = watcher;
+}
+
+bool Pool::HasCalls(const net::Endpoint& node) const {
+  bool has = false;
+  impl_->ForEachTo(node, [&has](const Connection& connection) {
+    has = has || (connection.has_calls() && !connection.readonly());
+  });
+  return has;
+}
+
+bool Pool::GiveUp(const net::Endpoint& node, int64_t silence_micros, std::string_view detail) {
+  bool all = true;
+  impl_->ForEachTo(node, [&](Connection& connection) {
+    if (!connection.has_calls()) return;
+    if (connection.silent_micros() >= silence_micros) {
+      connection.GiveUp(detail);
+    } else {
+      all = all && connection.readonly();
+    }
+  });
+  return all;
 }
 
 const BackendStats& Pool::stats() const {

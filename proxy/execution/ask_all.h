@@ -65,6 +65,9 @@ class AskAllOperation final : public Operation, private Gather::Owner {
   void Abandon() override;
   std::string DeadlineError(Outcome* outcome) override;
   void Recycle() override;
+  bool asks_all_shards(const Request&) const override {
+    return terms_.on_failure != OnFailure::kReplyAnyway;
+  }
   void OnGathered(Gather& gather) override;
   void OnShardAway(Gather& gather) override;
 

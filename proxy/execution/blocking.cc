@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
 constexpr int64_t kFirstPauseMillis = 1;
+constexpr int64_t kPauseSteps = 8;  // the longest pause, in retry intervals
 // A node that has lost a slot tells those who wait there itself, within a second or so. One that has
 // not by then is cut off, or hangs.
 constexpr int64_t kElsewhereMicros = 3'000'000;
@@ -110,8 +111,6 @@ void BlockingOperation::Send() {
           map != nullptr
               ? std::string(kSlotNotServed)
               : NoTopologyText("none of " + access.options().startup_nodes + " has answered");
-      // As for any other request: there is nobody to wait for.
-      if (away_since_micros_ == 0) return EndWith(ErrorReply(text), Outcome::kNoTopology);
       return Pause(ErrorReply(text), Outcome::kNoTopology);
     }
     node_ = shard->primary.endpoint;
@@ -250,8 +249,10 @@ void BlockingOperation::Pause(std::string cause, Outcome outcome) {
   // Time that the shard has waited is none that it was away.
   if (sent_micros_ != 0 && now - sent_micros_ >= kSettledMicros) away_since_micros_ = 0;
   const AccessOptions& options = executor().access().options();
-  const bool first = away_since_micros_ == 0;
-  if (first) away_since_micros_ = now;
+  if (away_since_micros_ == 0) {
+    away_since_micros_ = now;
+    pause_millis_ = 0;
+  }
   if (EndIfUnblocked()) return;
   if (now - away_since_micros_ >= int64_t{options.deadline_ms} * kMicrosPerMilli) {
     return EndWith(cause, outcome);
@@ -262,8 +263,13 @@ void BlockingOperation::Pause(std::string cause, Outcome outcome) {
   cause_ = std::move(cause);
   cause_outcome_ = outcome;
   state_ = State::kPausing;
-  const int64_t millis = first ? kFirstPauseMillis : options.retry_interval_ms;
-  int64_t wake = now + millis * kMicrosPerMilli;
+  // Every one of them connects by itself: many are not to ask a dead node all the time. A new map wakes
+  // all.
+  pause_millis_ = pause_millis_ == 0 ? kFirstPauseMillis
+                  : pause_millis_ == kFirstPauseMillis
+                      ? options.retry_interval_ms
+                      : std::min<int64_t>(2 * pause_millis_, kPauseSteps * options.retry_interval_ms);
+  int64_t wake = now + pause_millis_ * kMicrosPerMilli;
   if (ends_micros_ != 0) wake = std::min(wake, ends_micros_);
   timer_->Start(MillisUntil(wake, now));
 }

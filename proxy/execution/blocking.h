@@ -129,6 +129,7 @@ class BlockingOperation final : public Operation,
   int redirects_ = 0;
   int64_t sent_micros_ = 0;
   int64_t away_since_micros_ = 0;  // 0: it is not
+  int64_t pause_millis_ = 0;       // the last pause
   int64_t elsewhere_since_micros_ = 0;  // since when the map names another node; 0: it does not
   std::string cause_;              // of a pause
   Outcome cause_outcome_ = Outcome::kUnreachable;

@@ -6,6 +6,7 @@
 #include "proxy/execution/admin_merge.h"
 #include "proxy/execution/ask_all.h"
 #include "proxy/execution/blocking.h"
+#include "proxy/execution/fan_out.h"
 #include "proxy/execution/error_text.h"
 #include "proxy/execution/first_ready.h"
 #include "proxy/execution/gathered.h"
@@ -130,6 +131,7 @@ Executor::Executor(ShardAccess& access, scripting::ScriptCache& scripts, Random 
   // A deadline is kept to within a twentieth.
   const auto period = static_cast<uint64_t>(std::clamp(access.options().deadline_ms / 20, 5, 500));
   deadline_timer_.Start(period, period);
+  access_.Watch(*this);
 }
 
 Executor::~Executor() {
@@ -179,12 +181,38 @@ void Executor::Start(Operation& operation, const Request& request, ReplySink& si
   operation.running_ = true;
   if (!operation.is_patient()) running_.PushBack(operation);
   statistics().in_flight.Set(++running_count_);
-  operation.Begin(request);
+  if (CanBegin(operation, request)) return operation.Begin(request);
+  operation.postponed_ = std::make_unique<StoredRequest>(request);
+  any_postponed_ = true;
+  access_.RequestRefresh();
+  sink.OnHeldUp(operation);
+}
+
+bool Executor::CanBegin(const Operation& operation, const Request& request) const {
+  const topology::SlotMap* map = access_.map();
+  // One without a deadline would wait for ever for slots that nobody serves any more.
+  return (map != nullptr && map->covers_all()) || operation.is_patient() ||
+         !operation.asks_all_shards(request);
+}
+
+void Executor::OnNewMap() {
+  if (!any_postponed_ || !access_.map()->covers_all()) return;
+  any_postponed_ = false;
+  std::vector<Operation*> ready;
+  running_.ForEach([&ready](Operation& operation) {
+    if (operation.postponed_ != nullptr) ready.push_back(&operation);
+  });
+  for (Operation* operation : ready) {
+    // One that ends at once may take another one of its client with it.
+    if (!operation->running_ || operation->postponed_ == nullptr) continue;
+    const auto stored = std::move(operation->postponed_);
+    operation->Begin(stored->request());
+  }
 }
 
 void Executor::Cancel(Operation& operation) {
   if (!operation.running_) return;
-  operation.Abandon();
+  if (operation.postponed_ == nullptr) operation.Abandon();
   OnFinished(operation, Outcome::kCancelled);
 }
 
@@ -225,8 +253,12 @@ Slot Executor::StableSlot() const {
 
 void Executor::OnFinished(Operation& operation, Outcome outcome) {
   operation.running_ = false;
-  static_cast<ListLink<DeadlineTag>&>(operation).Unlink();
+  operation.postponed_.reset();
+  static_cast<execution::ListLink<DeadlineTag>&>(operation).Unlink();
   statistics().in_flight.Set(--running_count_);
+  if (outcome == Outcome::kUncertain) {
+    (ending_at_deadline_ ? statistics().ambiguous_deadline : statistics().ambiguous_lost).Add(1);
+  }
   statistics().CountRequest(operation.command_->id, outcome,
                             now_micros() - operation.started_micros_);
 }
@@ -236,9 +268,18 @@ void Executor::CheckDeadlines() {
   while (!running_.empty() && now_micros() - running_.front().started_micros_ >= patience) {
     Operation& operation = running_.front();
     Outcome outcome = Outcome::kDeadline;
-    const std::string error = operation.DeadlineError(&outcome);
-    operation.Abandon();
-    operation.DeliverError(error, outcome);
+    std::string error;
+    if (operation.postponed_ != nullptr) {
+      CoversAll(access_.map(), access_.options(), &error);
+      outcome = Outcome::kNoTopology;
+    } else {
+      error = operation.DeadlineError(&outcome);
+      operation.Abandon();
+    }
+    ending_at_deadline_ = true;
+    operation.Finish(outcome);
+    ending_at_deadline_ = false;
+    operation.sink_->OnReply(operation, ErrorReply(error));
   }
 }
 

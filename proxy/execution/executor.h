@@ -24,11 +24,11 @@ namespace keyway::proxy::execution {
 class KeyWatch;
 struct FirstReadyShared;
 
-class Executor {
+class Executor final : private MapWatcher {
  public:
   // All references must outlive the executor; every operation must be released before it goes.
   Executor(ShardAccess& access, scripting::ScriptCache& scripts, Random random);
-  ~Executor();
+  ~Executor() override;
 
   // Whether an executor exists for a row whose route is kSpecial or kGathered.
   static bool HasSpecial(const command::Command& command);
@@ -75,6 +75,8 @@ class Executor {
  private:
   friend class Operation;
 
+  void OnNewMap() override;
+  bool CanBegin(const Operation& operation, const Request& request) const;
   void OnFinished(Operation& operation, Outcome outcome);
   void CheckDeadlines();
 
@@ -85,6 +87,8 @@ class Executor {
   // In the order of their start, which is that of their deadlines: all have the same patience.
   IntrusiveList<Operation, DeadlineTag> running_;
   size_t running_count_ = 0;
+  bool any_postponed_ = false;
+  bool ending_at_deadline_ = false;
   net::Timer deadline_timer_;
   Recycler<SingleOperation> singles_;
   Recycler<FanOutOperation> fan_outs_;

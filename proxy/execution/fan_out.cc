@@ -32,9 +32,12 @@ void FanOutOperation::Begin(const Request& request) {
   if (!(split ? AddSplitParts(request) : AddPartForEachPrimary(request))) return;
   terms_ = {.version = request.version,
             .database = request.database,
-            .repeatable = request.command->spec->is(command::kReadonly),
+            .repeatable = command::IsRepeatable(*request.command, request.arguments),
+            .writes = !request.command->spec->is(command::kReadonly),
             .reports_tryagain = split,
-            .scripts = request.plan->scripts};
+            .scripts = request.plan->scripts,
+            .read_from = request.read_from,
+            .client = request.client};
   gather_.Start(executor().access(), this, terms_);
 }
 
@@ -130,10 +133,12 @@ void FanOutOperation::Abandon() {
 }
 
 std::string FanOutOperation::DeadlineError(Outcome* outcome) {
+  const int deadline_ms = executor().access().options().deadline_ms;
+  if (singles_.size() == 0) return gather_.DeadlineError(deadline_ms, outcome);
   std::string node;
-  bool in_doubt = gather_.InDoubt(&node);
-  if (singles_.size() > 0) in_doubt = singles_.InDoubt(&node) || in_doubt;
-  return DeadlineText(node, executor().access().options().deadline_ms, in_doubt, outcome);
+  if (!gather_.InDoubt(&node)) return singles_.DeadlineError(deadline_ms, outcome);
+  singles_.InDoubt(&node);
+  return DeadlineText(node, deadline_ms, /*in_doubt=*/true, outcome);
 }
 
 void FanOutOperation::Recycle() {

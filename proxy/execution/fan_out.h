@@ -22,6 +22,9 @@ class FanOutOperation final : public Operation, private Gather::Owner {
   void Abandon() override;
   std::string DeadlineError(Outcome* outcome) override;
   void Recycle() override;
+  bool asks_all_shards(const Request& request) const override {
+    return request.plan->kind == routing::Plan::Kind::kAllShards;
+  }
   void OnGathered(Gather& gather) override;
   void OnShardAway(Gather& gather) override;
 

@@ -31,7 +31,7 @@ Gather::Part& Gather::Add(Slot slot) {
 
 void Gather::Start(ShardAccess& access, Owner* owner, const ShardRequest::Terms& terms) {
   owner_ = owner;
-  repeatable_ = terms.repeatable;
+  only_reads_ = terms.only_reads();
   // One more than there are parts, so that parts that end at once do not report before the last one
   // is sent.
   outstanding_ = used_ + 1;
@@ -82,15 +82,18 @@ bool Gather::InDoubt(std::string* node) const {
     if (!replied && (node->empty() || part.request.in_doubt())) {
       *node = net::ToString(part.request.node());
     }
-    in_doubt = in_doubt || (replied && !repeatable_) || part.request.in_doubt();
+    in_doubt = in_doubt || (replied && !only_reads_) || part.request.in_doubt();
   }
   return in_doubt;
 }
 
 std::string Gather::DeadlineError(int deadline_ms, Outcome* outcome) const {
   std::string node;
-  const bool in_doubt = InDoubt(&node);
-  return DeadlineText(node, deadline_ms, in_doubt, outcome);
+  if (InDoubt(&node)) return DeadlineText(node, deadline_ms, /*in_doubt=*/true, outcome);
+  const auto end = parts_.begin() + static_cast<std::ptrdiff_t>(used_);
+  const auto missing = std::find_if(parts_.begin(), end, [](const auto& part) { return part->type == 0; });
+  if (missing == end) return DeadlineText(node, deadline_ms, /*in_doubt=*/false, outcome);
+  return (*missing)->request.DeadlineError(outcome);
 }
 
 void Gather::OnShardReply(ShardRequest& request, std::string_view reply, char type,

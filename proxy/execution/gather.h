@@ -72,7 +72,7 @@ class Gather final : private ShardRequest::Owner {
   size_t byte_limit_ = SIZE_MAX;
   size_t bytes_ = 0;
   Owner* owner_ = nullptr;
-  bool repeatable_ = false;
+  bool only_reads_ = false;
 };
 
 }  // namespace keyway::proxy::execution

@@ -23,7 +23,9 @@ void GatheredOperation::Begin(const Request& request) {
   terms_ = {.version = request.version,
             .database = request.database,
             .repeatable = true,
-            .reports_tryagain = by_slot_};
+            .reports_tryagain = by_slot_,
+            .read_from = request.read_from,
+            .client = request.client};
   if (const Failure failure = Check(); failure.failed()) {
     Deliver(failure.reply, Outcome::kRefused);
     return;

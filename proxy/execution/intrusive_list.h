@@ -52,6 +52,20 @@ class IntrusiveList {
     head_.previous_->next_ = &link;
     head_.previous_ = &link;
   }
+  // Puts `element` behind all that are not greater than it. Looks from the end, as it
+  // mostly belongs there or at the front.
+  template <typename Less>
+  void InsertSorted(T& element, Less less) {
+    ListLink<Tag>& link = element;
+    DCHECK(!link.linked());
+    ListLink<Tag>* before = head_.previous_;
+    if (!empty() && less(element, front())) before = &head_;
+    while (before != &head_ && less(element, static_cast<T&>(*before))) before = before->previous_;
+    link.previous_ = before;
+    link.next_ = before->next_;
+    before->next_->previous_ = &link;
+    before->next_ = &link;
+  }
   // Moves all of `other` to the end.
   void Splice(IntrusiveList& other) {
     if (other.empty()) return;

@@ -9,15 +9,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/output_buffer.h"
 #include "common/command/table.h"
 #include "common/resp/reply_writer.h"
 #include "proxy/execution/intrusive_list.h"
 #include "proxy/execution/outcome.h"
+#include "proxy/execution/read_from.h"
 #include "proxy/routing/plan.h"
 
 namespace keyway::proxy::execution {
@@ -68,6 +71,33 @@ struct Request {
   uint64_t client =
       0;  // requests without a key of one client go to one shard, as long as it is there
   bool subscriber = false;  // the client listens to channels
+  ReadFrom read_from = ReadFrom::kPrimary;  // another one only for what may be asked of replicas
+};
+
+// One that outlives the bytes it came in.
+class StoredRequest {
+ public:
+  explicit StoredRequest(const Request& request)
+      : words_(request.arguments.begin(), request.arguments.end()),
+        arguments_(words_.begin(), words_.end()),
+        bytes_(request.bytes),
+        plan_(*request.plan),
+        request_(request) {
+    request_.arguments = arguments_;
+    request_.bytes = bytes_;
+    request_.plan = &plan_;
+  }
+  StoredRequest(const StoredRequest&) = delete;
+  StoredRequest& operator=(const StoredRequest&) = delete;
+
+  const Request& request() const { return request_; }
+
+ private:
+  const std::vector<std::string> words_;
+  const std::vector<std::string_view> arguments_;
+  const std::string bytes_;
+  const routing::Plan plan_;
+  Request request_;
 };
 
 struct DeadlineTag {};
@@ -106,6 +136,8 @@ class Operation : private ListLink<DeadlineTag> {
   Operation* next_in_queue = nullptr;
   bool done = false;
   bool silent = false;  // the client does not want the reply
+  bool only_reads = false;     // others that do may overtake it
+  bool at_replicas = false;    // it may be overtaken, as it goes another way than writes
   size_t request_bytes = 0;
   std::string held_reply;
   OutputBuffer held_buffer;
@@ -130,6 +162,11 @@ class Operation : private ListLink<DeadlineTag> {
   // Whether it may wait for as long as its client wishes: the executor sets it no deadline. Asked once,
   // before Begin.
   virtual bool is_patient() const { return false; }
+  // Whether it asks all shards: it does not begin before the map names one for every slot.
+  virtual bool asks_all_shards(const Request& request) const {
+    (void)request;
+    return false;
+  }
 
   // The one reply. `this` may be recycled inside: nothing of it may be touched after.
   void Deliver(std::string_view reply, Outcome outcome);
@@ -152,6 +189,7 @@ class Operation : private ListLink<DeadlineTag> {
   resp::Version version_ = resp::Version::kResp2;
   Outcome outcome_ = Outcome::kOk;
   bool running_ = false;
+  std::unique_ptr<StoredRequest> postponed_;  // it has not begun
   int64_t started_micros_ = 0;
 };
 

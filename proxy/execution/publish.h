@@ -52,6 +52,7 @@ class PubsubOperation final : public Operation, private Gather::Owner {
   void Abandon() override;
   std::string DeadlineError(Outcome* outcome) override;
   void Recycle() override;
+  bool asks_all_shards(const Request&) const override { return true; }
   void OnGathered(Gather& gather) override;
   void OnShardAway(Gather& gather) override;
 

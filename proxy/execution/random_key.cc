@@ -34,10 +34,8 @@ void RandomKeyOperation::Abandon() {
 }
 
 std::string RandomKeyOperation::DeadlineError(Outcome* outcome) {
-  std::string node;
-  sizes_.InDoubt(&node);
-  if (node.empty()) node = net::ToString(request_.node());
-  return DeadlineText(node, executor().access().options().deadline_ms, /*in_doubt=*/false, outcome);
+  if (asked_) return request_.DeadlineError(outcome);
+  return sizes_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 
 void RandomKeyOperation::Recycle() {
@@ -71,6 +69,7 @@ bool RandomKeyOperation::AskOne() {
   const Slot slot = candidates_[chosen].slot;
   // Asked once: what says that it is empty is out of the draw.
   candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(chosen));
+  asked_ = true;
   request_.Start(executor().access(), this, slot, terms_);
   return true;
 }

@@ -24,6 +24,7 @@ class RandomKeyOperation final : public Operation,
   void Abandon() override;
   std::string DeadlineError(Outcome* outcome) override;
   void Recycle() override;
+  bool asks_all_shards(const Request&) const override { return true; }
   void OnGathered(Gather& gather) override;
   void OnShardAway(Gather& gather) override;
   void OnShardReply(ShardRequest& request, std::string_view reply, char type,
@@ -34,6 +35,7 @@ class RandomKeyOperation final : public Operation,
 
   Gather sizes_;
   ShardRequest request_;
+  bool asked_ = false;  // request_ has been started
   ShardRequest::Terms terms_;
   std::vector<Candidate> candidates_;
 };

@@ -91,11 +91,7 @@ std::string_view ScanOperation::ReadOptions(std::span<const std::string_view> op
 
 void ScanOperation::StartOver() {
   const topology::SlotMap* map = executor().access().map();
-  std::string error;
-  if (!CoversAll(map, executor().access().options(), &error)) {
-    DeliverError(error, Outcome::kNoTopology);
-    return;
-  }
+  if (map == nullptr || !map->covers_all()) return TryAgainLater();
   page_.clear();
   keys_ = 0;
   rounds_ = 0;
@@ -291,8 +287,7 @@ void ScanOperation::LookAtOwners() {
   for (int slot = batch_first_; slot < batch_end_; ++slot) {
     const topology::Shard* shard = map.ShardOf(static_cast<Slot>(slot));
     if (shard == nullptr) {
-      DeliverError(kSlotNotServed, Outcome::kNoTopology);
-      return;
+      return TryAgainLater();
     }
     const auto owner =
         std::find_if(owners_.begin(), owners_.end(), [shard](const OwnerOfSlots& known) {
@@ -440,6 +435,11 @@ void ScanOperation::Abandon() {
 }
 
 std::string ScanOperation::DeadlineError(Outcome* outcome) {
+  std::string error;
+  if (!CoversAll(executor().access().map(), executor().access().options(), &error)) {
+    *outcome = Outcome::kNoTopology;
+    return error;
+  }
   return gather_.DeadlineError(executor().access().options().deadline_ms, outcome);
 }
 

@@ -50,6 +50,7 @@ class ScanOperation final : public Operation, private Gather::Owner {
   void Abandon() override;
   std::string DeadlineError(Outcome* outcome) override;
   void Recycle() override;
+  bool asks_all_shards(const Request&) const override { return true; }
   void OnGathered(Gather& gather) override;
   void OnShardAway(Gather& gather) override;
 

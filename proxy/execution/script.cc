@@ -45,7 +45,9 @@ void ScriptOperation::Begin(const Request& request) {
   terms_ = {.version = request.version,
             .database = request.database,
             .repeatable = request.command->spec->is(command::kReadonly),
-            .scripts = true};
+            .scripts = true,
+            .read_from = request.read_from,
+            .client = request.client};
   switch (ScriptNameOf(*request.command)) {
     case ScriptName::kText: {
       auto [script, is_new] = executor().scripts().Add(request.arguments[1]);
@@ -60,6 +62,8 @@ void ScriptOperation::Begin(const Request& request) {
     case ScriptName::kSha1:
       script_ = executor().scripts().Find(request.arguments[1]);
       repairable_ = script_ != nullptr;
+      // What SCRIPT LOAD has brought no replica has.
+      if (!repairable_) terms_.read_from = ReadFrom::kPrimary;
       break;
     case ScriptName::kFunction:
       break;

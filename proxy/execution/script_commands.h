@@ -27,6 +27,7 @@ class AllPrimariesOperation : public Operation, private Gather::Owner {
   void Abandon() final;
   std::string DeadlineError(Outcome* outcome) final;
   void Recycle() final;
+  bool asks_all_shards(const Request&) const final { return true; }
   void OnGathered(Gather& gather) final;
   void OnShardAway(Gather& gather) final;
 

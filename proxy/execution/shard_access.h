@@ -1,26 +1,26 @@
 // How a worker's requests reach the shards: the current slot map, the connections, and the room
-// where requests wait for a shard that is away.
-//
-// The waiting room is first in, first out and is emptied as a whole: when a new map arrives, and
-// at short intervals. A request that is redirected while others wait goes behind them. Two requests
-// of one client therefore never change places.
+// where requests wait for a shard that is away (waiting_room.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "common/net/event_loop.h"
+#include "common/slot/slot.h"
 #include "proxy/backend/backend.h"
+#include "proxy/execution/away.h"
 #include "proxy/execution/intrusive_list.h"
+#include "proxy/execution/node_choice.h"
 #include "proxy/execution/statistics.h"
+#include "proxy/execution/waiting_room.h"
 #include "proxy/topology/topology.h"
 
 namespace keyway::proxy::execution {
-
-class ShardRequest;
-struct WaitingTag {};
 
 struct AccessOptions {
   int max_redirects = 5;
@@ -56,44 +56,102 @@ class MapWatcher : private ListLink<MapWatcherTag> {
   friend class IntrusiveList;
 };
 
-class ShardAccess {
+class ShardAccess final : private backend::NodeWatcher {
  public:
-  // `request_refresh` asks for a newer map; it may be called often. All references must outlive it.
+  // Asks for a newer map; may be called often. The argument is a node that does not answer, if it
+  // is about one, else nullptr.
+  using RefreshRequest = std::function<void(const net::Endpoint* suspect)>;
+
+  // All references must outlive it.
   ShardAccess(net::EventLoop& loop, backend::Pool& pool, const AccessOptions& options,
-              std::function<void()> request_refresh, Statistics& statistics);
-  ~ShardAccess();
+              RefreshRequest request_refresh, Statistics& statistics);
+  ~ShardAccess() override;
 
   // nullptr until the first map arrives.
   const topology::SlotMap* map() const { return map_.get(); }
   void SetMap(topology::SlotMapPtr map);
+  void SetNodeTable(topology::NodeTablePtr table);
   void Watch(MapWatcher& watcher) { map_watchers_.PushBack(watcher); }
 
   const AccessOptions& options() const { return options_; }
   backend::Pool& pool() { return pool_; }
   net::EventLoop& loop() { return loop_; }
   Statistics& statistics() { return statistics_; }
-  void RequestRefresh();
+  void RequestRefresh(const net::Endpoint* suspect = nullptr);
+  // Which nodes reads go to.
+  NodeChoice& node_choice() { return node_choice_; }
 
-  bool anyone_waiting() const { return waiting_count_ > 0; }
-  // Puts `request` at the end of the waiting room; false: it is full.
-  bool Wait(ShardRequest& request, bool first_attempt);
+  // Whether keys of `slot` are, or were a moment ago, at two nodes at a time: an answer may come late
+  // there, so a client's requests for it go one by one.
+  bool IsMoving(Slot slot) const;
+  bool any_moving() const { return !moving_.empty(); }
+
+  // For ShardRequest ------------------------------------------------------------------------------
+
+  // What a request waits for (waiting_room.h).
+  enum class Await : uint8_t { kNode, kSlot, kMap };
+
+  uint64_t NextTicket() { return ++last_ticket_; }
+  // Whether `request` may go to `node` now. May make it the scout, which EndScout ends.
+  bool MayGo(ShardRequest& request, const net::Endpoint& node);
+  void EndScout(const net::Endpoint& node, ShardRequest& request);
+  const WaitingRoom::Gate* FindGate(const net::Endpoint& node) { return room_.FindGate(node); }
+  // `node` cannot serve.
+  void NoteAway(const net::Endpoint& node, AwayCause cause, std::string_view detail);
+  // `node` has answered something else than that.
+  void NoteAnswer(const net::Endpoint& node) {
+    if (!room_.all_open()) OpenSoon(node);
+  }
+  void NoteMoving(Slot slot);
+  // False: the room is full. Of kNode, the gate of the request's node is closed.
+  bool Wait(ShardRequest& request, Await await);
   void StopWaiting(ShardRequest& request);
 
  private:
-  void WakeAll();
+  struct Leaving {
+    net::Endpoint node;
+    int64_t since;
+  };
+
+  void OnNodeStuck(const net::Endpoint& node) override;
+
+  void OpenSoon(const net::Endpoint& node);
+  void Open(const net::Endpoint& node);
+  void Wake();
+  // Whether `node` is of the map, and no primary.
+  bool IsReplica(const net::Endpoint& node) const;
+  // Sends all of `line`, or has them wait for something else.
+  void Release(WaitingRoom::Line& line);
+  void WakeWithin(int64_t micros);
+  void PublishCounts();
+  void NoteLeavingNodes(const topology::SlotMap& before);
+  // Closes the gates of the nodes that take over from those that have lost all slots.
+  void HoldSuccessors(const topology::SlotMap& before);
+  bool PredecessorsOwe(const WaitingRoom::Gate& gate) const;
+  // Whether no scout may be sent yet.
+  bool IsHeld(const WaitingRoom::Gate& gate, const net::Endpoint& node) const;
+  void GiveUpSilentNodes();
+  void ForgetMoved();
 
   net::EventLoop& loop_;
   backend::Pool& pool_;
   const AccessOptions options_;
-  std::function<void()> request_refresh_;
+  RefreshRequest request_refresh_;
   Statistics& statistics_;
   topology::SlotMapPtr map_;
+  NodeChoice node_choice_;
   IntrusiveList<MapWatcher, MapWatcherTag> map_watchers_;
-  IntrusiveList<ShardRequest, WaitingTag> waiting_;
-  size_t waiting_count_ = 0;
-  size_t waiting_bytes_ = 0;
-  int64_t last_refresh_micros_ = 0;
+  uint64_t last_ticket_ = 0;
+  WaitingRoom room_;
+  std::vector<net::Endpoint> answered_;  // gates to be opened
+  int64_t wake_at_ = 0;  // when wake_timer_ is active
   net::Timer wake_timer_;
+  int64_t last_refresh_micros_ = 0;
+  // Nodes that have lost all slots, and may still owe replies.
+  std::vector<Leaving> leaving_;
+  net::Timer leaving_timer_;
+  std::unordered_map<Slot, int64_t> moving_;  // until when
+  net::Timer moving_timer_;
 };
 
 }  // namespace keyway::proxy::execution

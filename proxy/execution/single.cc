@@ -17,8 +17,11 @@ void SingleOperation::Begin(const Request& request) {
   request_.Start(executor().access(), this, slot,
                  {.version = request.version,
                   .database = request.database,
-                  .repeatable = request.command->spec->is(command::kReadonly),
-                  .scripts = request.plan->scripts});
+                  .repeatable = command::IsRepeatable(*request.command, request.arguments),
+                  .writes = !request.command->spec->is(command::kReadonly),
+                  .scripts = request.plan->scripts,
+                  .read_from = request.read_from,
+                  .client = request.client});
 }
 
 void SingleOperation::Abandon() {

@@ -4,9 +4,11 @@
 
 namespace keyway::proxy::execution {
 
-Statistics::Statistics(metrics::HotHistogram& latency)
-    : requests_(std::make_unique<SingleWriterCell[]>(command::CommandCount() * kOutcomes)),
-      latency_(latency) {}
+Statistics::Statistics(Histograms& histograms)
+    : request_wait(histograms.request_wait),
+      shard_absence(histograms.shard_absence),
+      requests_(std::make_unique<SingleWriterCell[]>(command::CommandCount() * kOutcomes)),
+      latency_(histograms.latency) {}
 
 void Statistics::CountRequest(command::CommandId command, Outcome outcome, int64_t latency_micros) {
   requests_[command * kOutcomes + static_cast<size_t>(outcome)].Add(1);

@@ -9,6 +9,7 @@
 
 #include "common/command/table.h"
 #include "metrics/hot_counters.h"
+#include "proxy/execution/away.h"
 #include "proxy/execution/outcome.h"
 
 namespace keyway::proxy::execution {
@@ -31,8 +32,13 @@ class SingleWriterCell {
 
 class Statistics {
  public:
-  // `latency` counts for all workers and outlives them.
-  explicit Statistics(metrics::HotHistogram& latency);
+  // The histograms count for all workers and outlive them.
+  struct Histograms {
+    metrics::HotHistogram latency;
+    metrics::HotHistogram request_wait;
+    metrics::HotHistogram shard_absence;
+  };
+  explicit Statistics(Histograms& histograms);
 
   void CountRequest(command::CommandId command, Outcome outcome, int64_t latency_micros);
   // A request that names no command of the table.
@@ -42,14 +48,32 @@ class Statistics {
     return requests_[command * kOutcomes + static_cast<int>(outcome)].Get();
   }
   uint64_t unknown() const { return unknown_.Get(); }
+  uint64_t retried() const {
+    uint64_t sum = 0;
+    for (const SingleWriterCell& cell : retries) sum += cell.Get();
+    return sum;
+  }
 
+  SingleWriterCell to_primaries;  // requests sent, those sent again included
+  SingleWriterCell to_replicas;
   SingleWriterCell moved;
   SingleWriterCell asked;
-  SingleWriterCell retries;
+  // By AwayCause: requests that had to wait, how often one was sent again, and those whose deadline
+  // passed, or whose client left, while they waited, or that found no room to wait.
+  SingleWriterCell parked[kAwayCauses];
+  SingleWriterCell retries[kAwayCauses];
+  SingleWriterCell given_up[kAwayCauses];
+  // Requests that ended as kUncertain: their connection was lost, or their deadline passed.
+  SingleWriterCell ambiguous_lost;
+  SingleWriterCell ambiguous_deadline;
   SingleWriterCell waiting_requests;  // now
   SingleWriterCell waiting_bytes;     // now
   SingleWriterCell noscript_repaired;
   SingleWriterCell in_flight;         // operations now
+  // How long a request waited that had to, until its end; and how long a node was away for requests
+  // that wanted to go there, until it answered or others had its slots.
+  metrics::HotHistogram& request_wait;
+  metrics::HotHistogram& shard_absence;
 
  private:
   std::unique_ptr<SingleWriterCell[]> requests_;  // by command and outcome

@@ -72,6 +72,21 @@ bool TakesFirstReady(const Spec& row) {
          });
 }
 
+bool MayReadReplica(const Command& command, const Plan& plan) {
+  if (!command.spec->is(command::kReadonly)) return false;
+  switch (plan.kind) {
+    case Plan::Kind::kOneSlot:
+    case Plan::Kind::kSplit:
+      return true;
+    case Plan::Kind::kAnyShard:
+      return plan.scripts;
+    case Plan::Kind::kSpecial:
+      return command.spec->route == command::Route::kGathered;
+    default:
+      return false;
+  }
+}
+
 Router::Router() {
   rows_.resize(command::CommandCount());
   for (size_t id = 0; id < rows_.size(); ++id) {

@@ -87,6 +87,10 @@ class Router {
 int FindOption(const command::Spec& row, std::span<const std::string_view> arguments,
                std::string_view token);
 
+// Whether a call of `command`, planned so, may be answered by a replica: it only reads the keys that it
+// names. What is about a node as a whole (SCAN, DBSIZE) is the primary's.
+bool MayReadReplica(const command::Command& command, const Plan& plan);
+
 // Whether a command takes from the first of its keys that has something, or waits.
 bool TakesFirstReady(const command::Spec& row);
 

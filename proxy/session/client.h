@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/resp/reply_writer.h"
+#include "proxy/execution/read_from.h"
 
 namespace keyway::proxy::session {
 
@@ -14,6 +15,8 @@ struct Client {
   int database = 0;
   resp::Version version = resp::Version::kResp2;
   bool authenticated = true;
+  // Of the listener that it has come through.
+  execution::ReadFrom read_from = execution::ReadFrom::kPrimary;
   bool no_evict = false;
   // CLIENT REPLY.
   bool replies_off = false;

@@ -58,9 +58,7 @@ void SelectOperation::Abandon() {
 }
 
 std::string SelectOperation::DeadlineError(Outcome* outcome) {
-  *outcome = Outcome::kDeadline;
-  return execution::ProxyErrorText(execution::DeadlineCause(
-      net::ToString(request_.node()), executor().access().options().deadline_ms));
+  return request_.DeadlineError(outcome);
 }
 
 void SelectOperation::Recycle() {

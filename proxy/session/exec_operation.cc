@@ -304,6 +304,7 @@ void ExecOperation::Abandon() {
 std::string ExecOperation::DeadlineError(Outcome* outcome) {
   const bool executed = deferred_ != nullptr;
   const bool in_doubt = in_doubt_ || executed || request_.in_doubt();
+  if (!in_doubt && watch_ == nullptr) return request_.DeadlineError(outcome);
   const std::string cause = execution::DeadlineCause(
       executed ? std::string()
                : net::ToString(watch_ != nullptr ? watch_->node() : request_.node()),

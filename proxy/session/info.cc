@@ -145,7 +145,7 @@ InfoFields Proxy(SessionContext& context) {
       .Add("proxy_redirects_ask",
            Total(context, [](const Worker& w) { return w.statistics->asked.Get(); }))
       .Add("proxy_retries",
-           Total(context, [](const Worker& w) { return w.statistics->retries.Get(); }))
+           Total(context, [](const Worker& w) { return w.statistics->retried(); }))
       .Add("proxy_requests_in_flight",
            Total(context, [](const Worker& w) { return w.statistics->in_flight.Get(); }))
       .Add("proxy_requests_waiting",

@@ -192,6 +192,7 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
   const command::Lookup lookup = command::LookupCommand(arguments);
   const bool found = lookup.status == command::Lookup::Status::kFound;
   Plan& plan = context_.plan;
+  execution::ReadFrom read_from = execution::ReadFrom::kPrimary;
   const bool allowed =
       found && (client_.authenticated || lookup.command->spec->is(command::kNoAuth));
   if (allowed) {
@@ -204,7 +205,8 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
     }
     if (client_.multi >= 0) return DispatchQueueing(*lookup.command, arguments);
     context_.router.Route(*lookup.command, arguments, &plan);
-    if (in_flight_ > 0 && NeedsQuiet(*lookup.command, arguments, plan)) {
+    read_from = ReadFromFor(*lookup.command, plan);
+    if (in_flight_ > 0 && NeedsQuiet(*lookup.command, arguments, plan, read_from)) {
       must_drain_ = true;
       return false;
     }
@@ -235,7 +237,7 @@ bool Session::Dispatch(std::span<const std::string_view> arguments, std::string_
       RunLocal(command, arguments, running_silently_);
       return true;
     default:
-      Forward(command, arguments, raw);
+      Forward(command, arguments, raw, read_from);
       return true;
   }
 }
@@ -264,12 +266,37 @@ void Session::RejectUnknown(const command::Lookup& lookup,
 
 bool Session::NeedsQuiet(const command::Command& command,
                          std::span<const std::string_view> arguments,
-                         const routing::Plan& plan) const {
+                         const routing::Plan& plan, execution::ReadFrom read_from) const {
+  if (read_from == execution::ReadFrom::kPrimary ? replicas_in_flight_ > 0
+                                                 : reads_in_flight_ < in_flight_) {
+    return true;
+  }
   if (plan.kind == Plan::Kind::kLocal) return context_.local_commands.NeedsQuiet(command);
   if (plan.pinned || plan.scripts != scripts_in_flight_) return true;
+  if (context_.executor.access().any_moving() && TouchesMovingSlot(plan)) return true;
   // What a subscriber publishes to itself comes between the replies to what it asked before and after.
   if (subscriptions_ != nullptr && command.spec->is(command::kPubsub)) return true;
   return plan.scripts && script_sent_again_ != 0 && script_sent_again_ != HashOf(arguments[1]);
+}
+
+bool Session::TouchesMovingSlot(const routing::Plan& plan) const {
+  const execution::ShardAccess& access = context_.executor.access();
+  return access.IsMoving(plan.slot) ||
+         std::any_of(plan.keys.begin(), plan.keys.end(),
+                     [&access](const Plan::Key& key) { return access.IsMoving(key.slot); });
+}
+
+execution::ReadFrom Session::ReadFromFor(const command::Command& command, const Plan& plan) const {
+  using execution::ReadFrom;
+  if (client_.read_from == ReadFrom::kPrimary || !routing::MayReadReplica(command, plan)) {
+    return ReadFrom::kPrimary;
+  }
+  // What it is to write depends on what it reads.
+  if (transaction_ != nullptr && transaction_->watch() != nullptr) return ReadFrom::kPrimary;
+  // Behind the client's own writes, over the same connection, it sees what they have written.
+  const bool behind_writes = reads_in_flight_ < in_flight_;
+  return behind_writes && client_.read_from != ReadFrom::kReplica ? ReadFrom::kPrimary
+                                                                  : client_.read_from;
 }
 
 execution::Request Session::MakeRequest(const command::Command& command,
@@ -286,13 +313,14 @@ execution::Request Session::MakeRequest(const command::Command& command,
 }
 
 void Session::Forward(const command::Command& command, std::span<const std::string_view> arguments,
-                      std::string_view raw) {
+                      std::string_view raw, execution::ReadFrom read_from) {
   if (raw.empty()) {
     context_.encoded.clear();
     execution::AppendRequest(arguments, &context_.encoded);
     raw = context_.encoded;
   }
-  const execution::Request request = MakeRequest(command, arguments, raw);
+  execution::Request request = MakeRequest(command, arguments, raw);
+  request.read_from = read_from;
   RunOperation(*context_.executor.Create(request), request, context_.plan.scripts);
 }
 
@@ -300,6 +328,10 @@ void Session::RunOperation(execution::Operation& operation, const execution::Req
                            bool scripts) {
   operation.silent = running_silently_;
   operation.request_bytes = request.bytes.size();
+  operation.only_reads = request.command->spec->is(command::kReadonly);
+  operation.at_replicas = request.read_from != execution::ReadFrom::kPrimary;
+  if (operation.only_reads) ++reads_in_flight_;
+  if (operation.at_replicas) ++replicas_in_flight_;
   if (in_flight_++ == 0) {
     scripts_in_flight_ = scripts;
     script_sent_again_ = 0;
@@ -385,6 +417,8 @@ void Session::TakeReply(execution::Operation& operation, Reply&& reply) {
     context_.statistics.blocked.Subtract(1);
   }
   if (&operation == starting_) starting_ = nullptr;
+  if (operation.only_reads) --reads_in_flight_;
+  if (operation.at_replicas) --replicas_in_flight_;
   if (--in_flight_ == 0) must_drain_ = false;
   const bool composed = &operation == composed_;
   queue_.Answer(operation, std::forward<Reply>(reply), stream_->output());

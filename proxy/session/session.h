@@ -207,9 +207,12 @@ class Session final : public net::StreamHandler,
   // Whether it uses another connection than the client's earlier requests, which it would overtake, or
   // might be overtaken by one of them that is sent again.
   bool NeedsQuiet(const command::Command& command, std::span<const std::string_view> arguments,
-                  const routing::Plan& plan) const;
+                  const routing::Plan& plan, execution::ReadFrom read_from) const;
+  bool TouchesMovingSlot(const routing::Plan& plan) const;
+  // From where the request is to be read, as the listener says and what is under way allows.
+  execution::ReadFrom ReadFromFor(const command::Command& command, const routing::Plan& plan) const;
   void Forward(const command::Command& command, std::span<const std::string_view> arguments,
-               std::string_view raw);
+               std::string_view raw, execution::ReadFrom read_from);
   void RunLocal(const command::Command& command, std::span<const std::string_view> arguments,
                 bool silent);
   void ReplyError(std::string_view text);
@@ -252,6 +255,8 @@ class Session final : public net::StreamHandler,
   bool must_drain_ = false;
   bool running_silently_ = false;  // the command being dispatched
   size_t in_flight_ = 0;           // operations that have not replied
+  size_t reads_in_flight_ = 0;     // of those, the ones that only read
+  size_t replicas_in_flight_ = 0;  // of those, the ones that replicas may have
   bool scripts_in_flight_ = false;  // those under way have gone the way of scripts (Plan::scripts)
   size_t script_sent_again_ = 0;    // hash of the only script that may follow; 0: any
   size_t window_;                  // grows with every reply

@@ -30,10 +30,11 @@ SessionList::~SessionList() {
   RemoveAll();
 }
 
-void SessionList::Accept(std::unique_ptr<net::Stream> stream) {
+void SessionList::Accept(std::unique_ptr<net::Stream> stream, execution::ReadFrom read_from) {
   const bool admitted = context_.directory.Enter();
   (admitted ? context_.statistics.accepted : context_.statistics.rejected).Add(1);
   auto* session = new Session(context_, context_.directory.NextId(), std::move(stream), admitted);
+  session->client().read_from = read_from;
   sessions_.PushBack(*session);
   ++size_;
   if (share_ != nullptr && !memory_timer_.active()) {

@@ -20,8 +20,10 @@ class SessionList {
   explicit SessionList(SessionContext& context);
   ~SessionList();
 
-  // A new client. Over the limit of clients it gets Redis's error and is closed.
-  void Accept(std::unique_ptr<net::Stream> stream);
+  // A new client, of a listener with this policy. Over the limit of clients it gets Redis's error and
+  // is closed.
+  void Accept(std::unique_ptr<net::Stream> stream,
+              execution::ReadFrom read_from = execution::ReadFrom::kPrimary);
   size_t size() const { return size_; }
 
   // `visit` must not destroy sessions; it may doom them.

@@ -37,16 +37,13 @@ void WatchOperation::Locate() {
   execution::ShardAccess& access = executor().access();
   const topology::SlotMap* map = access.map();
   if (map == nullptr) {
-    DeliverFailure(execution::NoTopologyText("none of " + access.options().startup_nodes +
-                                             " has answered"),
-                   Outcome::kNoTopology);
-    return;
+    return TryLater(execution::NoTopologyText("none of " + access.options().startup_nodes +
+                                              " has answered"));
   }
   const topology::Shard* shard = map->ShardOf(watch_->slot());
   if (shard == nullptr) {
     access.RequestRefresh();
-    DeliverFailure(execution::kSlotNotServed, Outcome::kNoTopology);
-    return;
+    return TryLater(execution::kSlotNotServed);
   }
   Ask(shard->primary.endpoint);
 }
@@ -90,6 +87,8 @@ void WatchOperation::OnWatchReply(std::string_view reply, char type) {
       if (!LoseEarlier()) TryLater(text);
       return;
     case Redirect::Kind::kUnsettled:
+      if (!LoseEarlier()) TryLater(text);
+      return;
     case Redirect::Kind::kNone:
       break;
   }

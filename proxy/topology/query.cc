@@ -26,6 +26,7 @@ Query::Query(net::EventLoop& loop, backend::Pool& pool, net::Endpoint node, int 
       timeout_ms_(timeout_ms),
       done_(std::move(done)),
       timeout_(loop, [this] { Finish(Error{net::ToString(node_) + " did not answer in time"}); }),
+      nodes_request_(this, &Query::TakeNodes),
       shards_request_(this, &Query::TakeShards),
       slots_request_(this, &Query::TakeSlots),
       info_request_(this, &Query::TakeInfo) {}
@@ -34,6 +35,8 @@ Query::~Query() = default;
 
 void Query::Start() {
   timeout_.Start(static_cast<uint64_t>(timeout_ms_));
+  // All in one write, so that they are answered from one picture.
+  Send("NODES", &nodes_request_);
   Send("SHARDS", &shards_request_);
   Send("INFO", &info_request_);
 }
@@ -50,6 +53,11 @@ void Query::Request::OnReply(std::string_view reply, char) {
 
 void Query::Request::OnFailure(backend::Failure, std::string_view detail) {
   query_->Finish(Error{std::string(detail)});
+}
+
+void Query::TakeNodes(std::string_view reply) {
+  lines_ = ParseClusterNodes(reply, node_);
+  FinishIfComplete();
 }
 
 void Query::TakeShards(std::string_view reply) {
@@ -76,17 +84,22 @@ void Query::TakeInfo(std::string_view reply) {
 }
 
 void Query::FinishIfComplete() {
-  if (shards_.has_value() && epoch_.has_value()) Finish(Answer{std::move(*shards_), *epoch_});
+  if (!lines_.has_value() || !shards_.has_value() || !epoch_.has_value()) return;
+  Report report = lines_->ok() ? JoinReport(node_, std::move(**lines_), *shards_)
+                               : PlainReport(node_, std::move(*shards_));
+  report.cluster_epoch = *epoch_;
+  Finish(std::move(report));
 }
 
-void Query::Finish(Expected<Answer> answer) {
+void Query::Finish(Expected<Report> report) {
   timeout_.Stop();
+  nodes_request_.Cancel();
   shards_request_.Cancel();
   slots_request_.Cancel();
   info_request_.Cancel();
   // `done` may destroy this, and with it the function.
   const Done done = std::move(done_);
-  done(this, std::move(answer));
+  done(this, std::move(report));
 }
 
 }  // namespace keyway::proxy::topology

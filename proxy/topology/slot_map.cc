@@ -7,19 +7,30 @@
 namespace keyway::proxy::topology {
 namespace {
 
-bool SameNode(const Node& a, const Node& b) {
+bool SameButForHealth(const Node& a, const Node& b) {
   return a.id == b.id && a.endpoint == b.endpoint && a.primary == b.primary &&
-         a.online == b.online && a.hostname == b.hostname;
+         a.hostname == b.hostname && (!a.primary || a.failed == b.failed);
 }
+
+bool SameNode(const Node& a, const Node& b) {
+  return SameButForHealth(a, b) && a.online == b.online && a.failed == b.failed &&
+         a.suspected == b.suspected;
+}
+
+using SameNodes = bool (*)(const Node&, const Node&);
 
 // Replicas are listed in no particular order.
-bool SameReplicas(const std::vector<Node>& a, const std::vector<Node>& b) {
-  return a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin(), SameNode);
+bool SameReplicas(const std::vector<Node>& a, const std::vector<Node>& b, SameNodes same) {
+  return a.size() == b.size() && std::is_permutation(a.begin(), a.end(), b.begin(), same);
 }
 
-bool SameShard(const Shard& a, const Shard& b) {
-  return SameNode(a.primary, b.primary) && a.slots == b.slots &&
-         SameReplicas(a.replicas, b.replicas);
+bool SameShards(std::span<const Shard> a, std::span<const Shard> b, SameNodes same) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [same](const Shard& one, const Shard& other) {
+                      return same(one.primary, other.primary) && one.slots == other.slots &&
+                             one.migrating == other.migrating && one.importing == other.importing &&
+                             SameReplicas(one.replicas, other.replicas, same);
+                    });
 }
 
 // Finds the slots of a range that nobody has taken without walking over the others again and again:
@@ -83,8 +94,11 @@ SlotMap::SlotMap(std::vector<Shard> shards, uint64_t version, uint64_t cluster_e
 }
 
 bool SlotMap::SameAs(const SlotMap& other) const {
-  return std::equal(shards_.begin(), shards_.end(), other.shards_.begin(), other.shards_.end(),
-                    SameShard);
+  return SameShards(shards_, other.shards_, SameNode);
+}
+
+bool SlotMap::SameButForHealth(const SlotMap& other) const {
+  return SameShards(shards_, other.shards_, topology::SameButForHealth);
 }
 
 }  // namespace keyway::proxy::topology

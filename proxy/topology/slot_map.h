@@ -22,6 +22,18 @@ struct Node {
   bool primary = true;
   bool online = true;    // as CLUSTER SHARDS' health says
   std::string hostname;  // empty: none announced
+  // From CLUSTER NODES; a replica's epoch is its primary's, 0: unknown.
+  uint64_t config_epoch = 0;
+  bool failed = false;     // "fail": the cluster has agreed on it
+  bool suspected = false;  // "fail?": the node that was asked last cannot reach it
+};
+
+// A slot that is on its way to or from another node.
+struct SlotMove {
+  Slot slot;
+  std::string node;  // id of the other side
+
+  bool operator==(const SlotMove&) const = default;
 };
 
 // A primary that owns slots, and its replicas.
@@ -29,6 +41,9 @@ struct Shard {
   Node primary;
   std::vector<Node> replicas;
   std::vector<SlotRange> slots;  // rising; not empty
+  // As the primary said itself when it was asked last: other nodes do not know. May be out of date.
+  std::vector<SlotMove> migrating{};
+  std::vector<SlotMove> importing{};
 
   Slot first_slot() const { return slots.front().first; }
 };
@@ -51,8 +66,11 @@ class SlotMap {
   bool covers_all() const { return covered_slots_ == kSlotCount; }
   uint64_t version() const { return version_; }
   uint64_t cluster_epoch() const { return cluster_epoch_; }
-  // Same shards, nodes and slots; versions aside.
+  // Same shards, nodes and slots; versions and epochs aside.
   bool SameAs(const SlotMap& other) const;
+  // The same, but for what is known of the health of nodes, which each node sees differently for a
+  // while: all that counts here is whether a primary has failed.
+  bool SameButForHealth(const SlotMap& other) const;
 
  private:
   static constexpr uint16_t kNoShard = 0xffff;

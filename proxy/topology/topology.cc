@@ -1,43 +1,25 @@
 #include "proxy/topology/topology.h"
 
 #include <algorithm>
-#include <atomic>
-#include <unordered_set>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include <glog/logging.h>
 
 #include "common/log/log.h"
+#include "proxy/topology/ownership.h"
 #include "proxy/topology/query.h"
+#include "proxy/topology/refresh_plan.h"
 
 namespace keyway::proxy::topology {
 namespace {
 
-// Of the current map, and again of the startup nodes: enough to find one that is up, without
-// asking hundreds when a cluster is down.
-constexpr size_t kMaxCandidates = 12;
 constexpr size_t kMaxConcurrent = 4;
-// A node that takes longer than this is overtaken by asking another one as well.
-constexpr uint64_t kHedgeMillis = 250;
 constexpr int64_t kMicrosPerMilli = 1000;
 constexpr size_t kMaxReplyBytes = 64 * 1024 * 1024;
 constexpr int kReconnectMillis = 50;
-
-std::unordered_set<std::string> NodeIds(const SlotMap& map) {
-  std::unordered_set<std::string> ids;
-  for (const Shard& shard : map.shards()) {
-    ids.insert(shard.primary.id);
-    for (const Node& node : shard.replicas) ids.insert(node.id);
-  }
-  return ids;
-}
-
-bool ShareNodes(const SlotMap& a, const SlotMap& b) {
-  const auto ids = NodeIds(a);
-  const auto others = NodeIds(b);
-  return std::any_of(others.begin(), others.end(),
-                     [&ids](const std::string& id) { return ids.contains(id); });
-}
+constexpr size_t kMaxPostedSuspects = 64;
 
 std::vector<net::Endpoint> EndpointsOf(const SlotMap& map) {
   std::vector<net::Endpoint> endpoints;
@@ -48,8 +30,21 @@ std::vector<net::Endpoint> EndpointsOf(const SlotMap& map) {
   return endpoints;
 }
 
-bool Contains(const std::vector<net::Endpoint>& endpoints, const net::Endpoint& endpoint) {
-  return std::find(endpoints.begin(), endpoints.end(), endpoint) != endpoints.end();
+int CoveredSlots(const Report& report) {
+  int slots = 0;
+  for (const Shard& shard : report.shards) {
+    for (const SlotRange& range : shard.slots) slots += range.size();
+  }
+  return slots;
+}
+
+bool IsBetter(const Report& a, const Report& b) {
+  if (a.cluster_epoch != b.cluster_epoch) return a.cluster_epoch > b.cluster_epoch;
+  return CoveredSlots(a) > CoveredSlots(b);
+}
+
+void KeepBetter(std::optional<Report>& best, Report report) {
+  if (!best.has_value() || IsBetter(report, *best)) best = std::move(report);
 }
 
 backend::BackendOptions PoolOptions(const TopologyOptions& options) {
@@ -62,6 +57,13 @@ backend::BackendOptions PoolOptions(const TopologyOptions& options) {
       std::min(kReconnectMillis, std::min(options.min_interval_ms, options.retry_interval_ms));
   pool.max_reply_bytes = kMaxReplyBytes;
   return pool;
+}
+
+RefreshIntervals Intervals(const TopologyOptions& options) {
+  return {.refresh_ms = options.refresh_interval_ms,
+          .min_interval_ms = options.min_interval_ms,
+          .max_interval_ms = options.max_interval_ms,
+          .retry_ms = options.retry_interval_ms};
 }
 
 }  // namespace
@@ -77,20 +79,44 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
     std::vector<net::Endpoint> candidates;
     size_t next = 0;
     std::vector<std::unique_ptr<Query>> running;
-    SlotMapPtr best;
+    bool believed = false;          // a report that was not behind in any slot, or had news
+    std::vector<Report> behind;     // other reports of nodes of this cluster
+    std::optional<Report> foreign;  // the best of those that know no node of the map
+    std::optional<Report> plain;    // the best of those without epochs
+    bool empty = false;             // a node said that nobody has any slots
     bool current_answered = false;  // a node of the current map did
+    bool news = false;
+    bool first = false;  // there was no map before
     std::string error;
   };
 
-  Impl(net::EventLoop& loop, const TopologyOptions& topology_options, Random topology_random)
+  // What other threads have asked for and the control thread has not looked at.
+  struct Posted {
+    std::mutex mutex;
+    bool refresh = false;
+    std::vector<net::Endpoint> suspects;
+  };
+
+  Impl(net::EventLoop& loop, const TopologyOptions& topology_options, Random random)
       : control(loop),
         options(topology_options),
-        random(std::move(topology_random)),
+        plan(Intervals(topology_options), std::move(random)),
         pool(loop, PoolOptions(topology_options)),
         next_round(loop, [this] { StartRound(); }),
-        hedge(loop, [this] { AskNext(); }) {}
+        hedge(loop, [this] { Hedge(); }) {}
 
   void Schedule(int64_t delay_ms) { next_round.Start(static_cast<uint64_t>(delay_ms)); }
+
+  void TakePosted() {
+    std::vector<net::Endpoint> suspects;
+    {
+      const std::lock_guard lock(posted.mutex);
+      posted.refresh = false;
+      suspects.swap(posted.suspects);
+    }
+    for (const net::Endpoint& node : suspects) plan.Suspect(node, control.NowMicros());
+    Requested();
+  }
 
   void Requested() {
     if (!started) return;
@@ -99,116 +125,194 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
       again = true;
       return;
     }
-    const int64_t since_ms = (control.NowMicros() - last_start) / kMicrosPerMilli;
-    Schedule(std::max<int64_t>(0, options.min_interval_ms - since_ms));
+    Schedule(plan.Requested(control.NowMicros()));
   }
 
   void StartRound() {
     if (round != nullptr) return;
-    last_start = control.NowMicros();
+    plan.RoundStarted(control.NowMicros());
     again = false;
     round = std::make_unique<Round>();
+    round->first = current == nullptr;
     if (current != nullptr) current_endpoints = EndpointsOf(*current);
-    AddCandidates(current_endpoints);
-    AddCandidates(options.startup_nodes);
+    round->candidates = plan.Candidates(current.get(), options.startup_nodes, control.NowMicros());
     if (round->candidates.empty()) return FinishRound();
     AskNext();
   }
 
-  void AddCandidates(std::vector<net::Endpoint> nodes) {
-    for (size_t i = nodes.size(); i > 1; --i) std::swap(nodes[i - 1], nodes[random.Below(i)]);
-    size_t added = 0;
-    for (net::Endpoint& node : nodes) {
-      if (added == kMaxCandidates) return;
-      if (Contains(round->candidates, node)) continue;
-      round->candidates.push_back(std::move(node));
-      ++added;
-    }
+  void Hedge() {
+    if (AskNext()) ++stats.hedges;
   }
 
-  void AskNext() {
+  // False: nobody is left to be asked, or enough are being asked.
+  bool AskNext() {
     hedge.Stop();
-    if (round->next == round->candidates.size() || round->running.size() >= kMaxConcurrent) return;
+    if (round->next == round->candidates.size() || round->running.size() >= kMaxConcurrent) {
+      return false;
+    }
     auto query = std::make_unique<Query>(
         control, pool, round->candidates[round->next++], options.query_timeout_ms,
-        [this](Query* done, Expected<Answer> answer) { Take(done, std::move(answer)); });
+        [this](Query* done, Expected<Report> report) { Take(done, std::move(report)); });
     Query* started_query = query.get();
     round->running.push_back(std::move(query));
+    ++stats.queries;
     started_query->Start();
-    hedge.Start(kHedgeMillis);
+    hedge.Start(static_cast<uint64_t>(options.hedge_ms));
+    return true;
   }
 
-  void Take(Query* query, Expected<Answer> answer) {
+  void Take(Query* query, Expected<Report> report) {
     const net::Endpoint node = query->node();
     std::erase_if(round->running, [query](const auto& running) { return running.get() == query; });
-    if (!answer.ok()) {
-      round->error = answer.error().message;
+    bool settled = false;
+    if (!report.ok()) {
+      round->error = report.error().message;
     } else {
-      auto map = std::make_shared<const SlotMap>(std::move(answer->shards), version + 1,
-                                                 answer->cluster_epoch);
-      round->current_answered |= Contains(current_endpoints, node);
-      const bool good = map->covers_all() && !IsOlder(*map);
-      if (good || round->best == nullptr || IsBetter(*map, *round->best)) {
-        round->best = std::move(map);
-      }
-      if (good) return FinishRound();
+      plan.Answered(node);
+      round->current_answered |= std::find(current_endpoints.begin(), current_endpoints.end(),
+                                           node) != current_endpoints.end();
+      settled = report->has_epochs ? TakeReport(std::move(*report)) : TakePlain(std::move(*report));
     }
-    if (round->next < round->candidates.size()) return AskNext();
-    if (round->running.empty()) FinishRound();
+    if (settled) return FinishRound();
+    if (round->next < round->candidates.size()) {
+      AskNext();
+    } else if (round->running.empty()) {
+      FinishRound();
+    }
   }
 
-  bool IsOlder(const SlotMap& map) const {
-    return current != nullptr && map.cluster_epoch() < current->cluster_epoch();
+  // True: nobody else has to be asked.
+  bool TakeReport(Report report) {
+    if (report.shards.empty()) {
+      // Of a node that was taken out of the cluster and reset, or has not joined it yet.
+      round->empty = true;
+      return false;
+    }
+    if (!ownership.empty() && !ownership.SharesNodes(report)) {
+      KeepBetter(round->foreign, std::move(report));
+      return false;
+    }
+    // Epochs come to what was learned without them: it is no better than what is said now.
+    if (!ownership.empty() && !ownership.has_epochs()) ownership.Replace(report);
+    const bool was_empty = ownership.empty();
+    const Ownership::Outcome outcome = ownership.Merge(report);
+    if (was_empty || ownership.Contains(report.reporter)) last_known_answer = control.NowMicros();
+    if (outcome.refused > 0) ++stats.stale_reports;
+    if (outcome.refused > 0 && outcome.adopted == 0) {
+      round->behind.push_back(std::move(report));
+      return false;
+    }
+    round->believed = true;
+    const bool covers_all = PublishIfBetter();
+    return covers_all && outcome.refused == 0;
   }
 
-  bool IsUsable(const SlotMap& map, bool current_answered) const {
+  bool TakePlain(Report report) {
+    const bool settled =
+        !ownership.has_epochs() && CoveredSlots(report) == kSlotCount && !IsOlder(report);
+    if (settled) {
+      round->plain = std::move(report);
+    } else {
+      KeepBetter(round->plain, std::move(report));
+    }
+    return settled;
+  }
+
+  bool IsOlder(const Report& report) const {
+    return current != nullptr && report.cluster_epoch < current->cluster_epoch();
+  }
+
+  // Of the best answer of a round in which all are without epochs.
+  bool IsUsable(const Report& report, bool current_answered) const {
     if (current == nullptr) return true;
     // A node that was taken out of the cluster and reset knows of no slots, and nothing newer
     // either.
-    if (map.covered_slots() == 0 && current->covered_slots() > 0) {
-      return map.cluster_epoch() > current->cluster_epoch();
+    if (report.shards.empty() && current->covered_slots() > 0) {
+      return report.cluster_epoch > current->cluster_epoch();
     }
-    return !IsOlder(map) || !current_answered || !ShareNodes(map, *current);
+    return !IsOlder(report) || !current_answered || !ownership.SharesNodes(report);
   }
 
-  static bool IsBetter(const SlotMap& a, const SlotMap& b) {
-    if (a.cluster_epoch() != b.cluster_epoch()) return a.cluster_epoch() > b.cluster_epoch();
-    return a.covered_slots() > b.covered_slots();
+  // What the answers of a round say together. True: there is something to go by.
+  bool Conclude(const Round& ended) {
+    if (ended.foreign.has_value()) {
+      const bool nobody_left = !ended.believed && ended.behind.empty();
+      const bool lone_part = current != nullptr && !current->covers_all() &&
+                             CoveredSlots(*ended.foreign) > current->covered_slots();
+      if (nobody_left || lone_part) {
+        ownership.Replace(*ended.foreign);
+        return true;
+      }
+    }
+    if (ended.believed) return true;
+    if (!ended.behind.empty()) return ConcludeFromBehind(ended.behind);
+    if (ended.plain.has_value()) {
+      if (!IsUsable(*ended.plain, ended.current_answered)) return false;
+      ownership.Replace(*ended.plain);
+      return true;
+    }
+    return ended.empty && (current == nullptr || current->covered_slots() == 0);
+  }
+
+  bool ConcludeFromBehind(const std::vector<Report>& behind) {
+    const auto known = static_cast<size_t>(std::count_if(
+        behind.begin(), behind.end(),
+        [this](const Report& report) { return ownership.Contains(report.reporter); }));
+    const size_t voters = std::min(ownership.node_count(), RefreshPlan::kMaxCandidates);
+    if (2 * known > voters) return ownership.AdoptAgreed(behind) > 0;
+    const int64_t orphaned_micros = control.NowMicros() - last_known_answer;
+    if (known > 0 || orphaned_micros < options.orphan_ms * kMicrosPerMilli) return false;
+    ownership.Replace(
+        *std::max_element(behind.begin(), behind.end(),
+                          [](const Report& a, const Report& b) { return IsBetter(b, a); }));
+    last_known_answer = control.NowMicros();
+    return true;
   }
 
   void FinishRound() {
     hedge.Stop();
     const std::unique_ptr<Round> ended = std::move(round);
-    const bool usable = ended->best != nullptr && IsUsable(*ended->best, ended->current_answered);
+    const bool usable = Conclude(*ended);
     if (usable) {
       ++stats.refreshes_ok;
       stats.last_error.clear();
-      Adopt(ended->best);
+      ended->news |= Publish(NewMap());
     } else {
       ++stats.refreshes_failed;
-      std::string error = ended->best == nullptr ? std::move(ended->error)
-                                                 : "only an older map of the cluster was found";
+      const bool older = !ended->behind.empty() || ended->plain.has_value() || ended->empty;
+      std::string error = older ? "only an older map of the cluster was found" : ended->error;
       if (error.empty()) error = "no node to ask";
       if (stats.last_error.empty()) KEYWAY_WARNING() << "No new slot map: " << error;
       stats.last_error = std::move(error);
     }
-    const int64_t delay_ms = !usable || !current->covers_all()
-                                 ? std::min(options.retry_interval_ms, options.refresh_interval_ms)
-                                 : Jittered(options.refresh_interval_ms);
-    Schedule(delay_ms);
-    if (again) Requested();
+    Schedule(plan.RoundEnded(control.NowMicros(), ended->news, usable && current->covers_all()));
+    // The first to answer may be the one that is behind: somebody else is asked soon.
+    if (again || (ended->first && usable && current->covers_all())) Requested();
   }
 
-  int64_t Jittered(int64_t millis) {
-    return random.Between(millis - millis / 10, millis + millis / 10);
+  SlotMapPtr NewMap() const {
+    return std::make_shared<const SlotMap>(ownership.Shards(), version + 1,
+                                           ownership.cluster_epoch());
   }
 
-  void Adopt(SlotMapPtr map) {
+  // While a round goes on. Returns whether all slots have an owner.
+  bool PublishIfBetter() {
+    SlotMapPtr map = NewMap();
+    const bool covers_all = map->covers_all();
+    if (covers_all || (current != nullptr && map->covered_slots() >= current->covered_slots())) {
+      round->news |= Publish(std::move(map));
+    }
+    return covers_all;
+  }
+
+  // Returns whether it brings news that workers have waited for.
+  bool Publish(SlotMapPtr map) {
     const bool changed = current == nullptr || !current->SameAs(*map);
-    if (!changed && current->cluster_epoch() == map->cluster_epoch()) return;
+    const bool news = current == nullptr || !current->SameButForHealth(*map);
+    if (!changed && current->cluster_epoch() == map->cluster_epoch()) return false;
     version = map->version();
     current = std::move(map);
-    if (!changed) return;
+    if (!changed) return false;
     ++stats.maps_changed;
     KEYWAY_NOTICE() << "Slot map " << version << ": " << current->shards().size() << " shards, "
                     << current->covered_slots() << " slots, epoch " << current->cluster_epoch();
@@ -219,24 +323,25 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
       subscriber.loop->Post(
           [on_change = subscriber.on_change, published = current] { on_change(published); });
     }
+    return news;
   }
 
   net::EventLoop& control;
   const TopologyOptions options;
-  Random random;
+  RefreshPlan plan;
   backend::Pool pool;
   net::Timer next_round;
   net::Timer hedge;
   std::vector<Subscriber> subscribers;
   bool started = false;
-  // A refresh is posted and has not been looked at; the only member that other threads touch.
-  std::atomic<bool> requested{false};
+  Posted posted;
 
   std::unique_ptr<Round> round;
   bool again = false;
-  int64_t last_start = 0;
+  Ownership ownership;
+  int64_t last_known_answer = 0;  // of a node of the map
   uint64_t version = 0;
-  SlotMapPtr current;
+  SlotMapPtr current;  // what was published of it
   std::vector<net::Endpoint> current_endpoints;
   TopologyStats stats;
 };
@@ -256,13 +361,17 @@ void Topology::Start() {
   impl_->Schedule(0);
 }
 
-void Topology::RequestRefresh() {
-  if (impl_->requested.exchange(true)) return;
+void Topology::RequestRefresh(const net::Endpoint* suspect) {
+  {
+    Impl::Posted& posted = impl_->posted;
+    const std::lock_guard lock(posted.mutex);
+    if (suspect != nullptr && posted.suspects.size() < kMaxPostedSuspects) {
+      posted.suspects.push_back(*suspect);
+    }
+    if (std::exchange(posted.refresh, true)) return;
+  }
   impl_->control.Post([weak = impl_->weak_from_this()] {
-    const auto impl = weak.lock();
-    if (impl == nullptr) return;
-    impl->requested = false;
-    impl->Requested();
+    if (const auto impl = weak.lock()) impl->TakePosted();
   });
 }
 

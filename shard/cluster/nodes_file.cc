@@ -217,9 +217,11 @@ Status Parser::Build(NodeTable& table, const Parsed& parsed) const {
   node.hostname = parsed.hostname;
   node.port = parsed.port;
   node.bus_port = parsed.bus_port;
-  // A replica's line has its primary's epoch. Its own is what it says itself, and may be lower.
-  const bool other_replica = (parsed.flags & (gossip::kReplica | gossip::kMyself)) == gossip::kReplica;
-  node.config_epoch = other_replica ? 0 : parsed.config_epoch;
+  // A replica's line has its primary's epoch. Another's own is what it says itself, and may be
+  // lower; this node's own would, if taken over, be no higher than its primary's when it takes over
+  // its slots without asking, and nobody would believe it.
+  const bool replica = (parsed.flags & gossip::kReplica) != 0;
+  node.config_epoch = replica ? 0 : parsed.config_epoch;
   if (parsed.ping_sent) node.ping_sent_ms = now;
   if (parsed.pong_received) node.pong_received_ms = now;
   if (node.is(gossip::kFail)) node.failed_ms = now;

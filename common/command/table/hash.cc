@@ -193,6 +193,7 @@ constexpr Spec kRows[] = {
      .flags = kWrite | kDenyOom | kFast,
      .acl = kAclWrite | kAclHash | kAclFast,
      .key_specs = kKeys<kKeyRW | kKeyUpdate>,
+     .repeat = Repeat::kHarmless,
      .group = "hash",
      .summary = "Set multiple hash fields to multiple values",
      .since = "2.0.0",

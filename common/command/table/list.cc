@@ -403,6 +403,7 @@ constexpr Spec kRows[] = {
      .flags = kWrite | kDenyOom,
      .acl = kAclWrite | kAclList | kAclSlow,
      .key_specs = kKeys<kKeyRW | kKeyUpdate>,
+     .repeat = Repeat::kHarmless,
      .group = "list",
      .summary = "Set the value of an element in a list by its index",
      .since = "1.0.0",

@@ -244,7 +244,8 @@ class UnreachableTest(kt.TestCase):
     def test_starts_without_a_cluster_and_finds_it_later(self):
         ports = kt.free_ports(3)
         http = kt.free_port()
-        proxy = self.start(kt.KeywayProxy(startup_nodes=",".join(f"127.0.0.1:{port}" for port in ports), http_port=http))
+        proxy = self.start(kt.KeywayProxy(startup_nodes=",".join(f"127.0.0.1:{port}" for port in ports), http_port=http,
+                                          request_deadline_ms=1000))
         code, text = fetch(http, "/readyz")
         self.assertEqual(code, 503)
         self.assertIn("no slot map yet", text)
@@ -518,7 +519,7 @@ class StartAndStopTest(kt.TestCase):
 
     def test_metrics_are_well_formed(self):
         http = kt.free_port()
-        proxy = self.start(kt.KeywayProxy(http_port=http))
+        proxy = self.start(kt.KeywayProxy(http_port=http, request_deadline_ms=100))
         for request in ["PING", "NOSUCH", "GET a", "SHUTDOWN"]:
             proxy.call(*request.split())
         status, text = fetch(http, "/metrics")

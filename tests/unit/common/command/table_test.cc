@@ -131,6 +131,32 @@ TEST(NamesTest, AreInRedisOrder) {
 }
 
 // What the proxy cannot do yet, or must do by itself, is said in the rows.
+bool Repeatable(const Arguments& arguments) {
+  return IsRepeatable(*LookupCommand(arguments).command, arguments);
+}
+
+TEST(RepeatTest, IsForReadsAndForWritesThatLeaveTheSameEachTime) {
+  EXPECT_TRUE(Repeatable({"GET", "k"}));
+  EXPECT_TRUE(Repeatable({"mget", "a", "b"}));
+  EXPECT_TRUE(Repeatable({"EVAL_RO", "return 1", "0"}));
+  EXPECT_TRUE(Repeatable({"SETEX", "k", "10", "v"}));
+  EXPECT_TRUE(Repeatable({"MSET", "a", "1", "b", "2"}));
+  for (const Arguments& once : {Arguments{"INCR", "k"}, {"LPUSH", "k", "v"}, {"EVAL", "x", "0"}, {"DEL", "k"},
+                                {"GETDEL", "k"}, {"SETNX", "k", "v"}, {"GETSET", "k", "v"}, {"PUBLISH", "c", "m"},
+                                {"BLPOP", "k", "0"}, {"MSETNX", "k", "v"}}) {
+    EXPECT_FALSE(Repeatable(once)) << once[0];
+  }
+}
+
+TEST(RepeatTest, OfSetDependsOnItsOptions) {
+  EXPECT_TRUE(Repeatable({"SET", "k", "v"}));
+  EXPECT_TRUE(Repeatable({"SET", "nx", "xx"}));
+  EXPECT_TRUE(Repeatable({"set", "k", "v", "EX", "10"}));
+  EXPECT_FALSE(Repeatable({"SET", "k", "v", "nx"}));
+  EXPECT_FALSE(Repeatable({"SET", "k", "v", "EX", "10", "XX"}));
+  EXPECT_FALSE(Repeatable({"SET", "k", "v", "Get"}));
+}
+
 TEST(RouteTest, FollowsWhatACommandNeeds) {
   const auto route = [](std::string_view name) { return FindByFullName(name)->spec->route; };
   for (std::string_view name : {"get", "mset", "keys", "dbsize", "flushall", "sort", "xread",

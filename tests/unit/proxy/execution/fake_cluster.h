@@ -27,7 +27,7 @@ struct FakeCluster {
                        backend::BackendOptions backend_options = {})
       : pool(loop, backend_options),
         access(
-            loop, pool, options, [this] { ++refreshes; }, statistics),
+            loop, pool, options, [this](const net::Endpoint*) { ++refreshes; }, statistics),
         executor(access, scripts, Random(1)) {
     for (int i = 0; i < 3; ++i) nodes.push_back(std::make_unique<FakeNode>(loop));
   }
@@ -48,8 +48,8 @@ struct FakeCluster {
   }
 
   net::EventLoop loop;
-  metrics::HotHistogram latency;
-  execution::Statistics statistics{latency};
+  execution::Statistics::Histograms histograms;
+  execution::Statistics statistics{histograms};
   int refreshes = 0;
   uint64_t versions = 0;
   std::vector<std::unique_ptr<FakeNode>> nodes;

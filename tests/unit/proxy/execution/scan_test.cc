@@ -110,7 +110,7 @@ TEST_F(ScanTest, AMapThatLosesAPrimaryDoesNotEndTheWalk) {
 }
 
 TEST_F(ScanTest, AMapThatLosesAllPrimariesIsAnError) {
-  Make();
+  Make({.deadline_ms = 200});
   Serve(0,
         [this] {
           cluster_->access.SetMap(std::make_shared<topology::SlotMap>(

@@ -90,6 +90,17 @@ TEST(SlotMapTest, SameAs) {
   EXPECT_FALSE(base.SameAs(build([](auto& s) { s[0].primary.endpoint.port = 9; })));
   EXPECT_FALSE(base.SameAs(build([](auto& s) { s[0].primary.online = false; })));
   EXPECT_FALSE(base.SameAs(build([](auto& s) { std::swap(s[0].primary, s[1].primary); })));
+  EXPECT_FALSE(base.SameAs(build([](auto& s) { s[0].primary.suspected = true; })));
+  EXPECT_FALSE(base.SameAs(build([](auto& s) { s[0].replicas[0].failed = true; })));
+  EXPECT_FALSE(base.SameAs(build([](auto& s) { s[0].migrating = {{5, "b"}}; })));
+  EXPECT_TRUE(base.SameAs(build([](auto& s) { s[0].primary.config_epoch = 7; })));
+
+  EXPECT_TRUE(base.SameButForHealth(build([](auto& s) { s[0].primary.suspected = true; })));
+  EXPECT_TRUE(base.SameButForHealth(build([](auto& s) { s[0].replicas[0].failed = true; })));
+  EXPECT_TRUE(base.SameButForHealth(build([](auto& s) { s[0].replicas[0].online = false; })));
+  EXPECT_FALSE(base.SameButForHealth(build([](auto& s) { s[0].primary.failed = true; })));
+  EXPECT_FALSE(base.SameButForHealth(build([](auto& s) { s[0].replicas.pop_back(); })));
+  EXPECT_FALSE(base.SameButForHealth(build([](auto& s) { s[0].slots = {{0, 7999}}; })));
 }
 
 }  // namespace

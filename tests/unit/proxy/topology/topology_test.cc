@@ -19,11 +19,28 @@ struct View {
     uint16_t port;
     int first;
     int last;
+    int epoch = 0;
+    const char* flags = "master";
   };
   std::vector<Member> members;
   int epoch = 1;
   bool knows_shards = true;
+  std::string self = {};  // the id of the node; empty: it does not know CLUSTER NODES
 };
+
+std::string NodesReply(const View& view) {
+  std::string text;
+  bool has_self = false;
+  for (const auto& member : view.members) {
+    const bool self = member.id == view.self;
+    has_self |= self;
+    text += member.id + " 127.0.0.1:" + std::to_string(member.port) + "@1 " +
+            (self ? "myself," : "") + member.flags + " - 0 0 " + std::to_string(member.epoch) +
+            " connected " + std::to_string(member.first) + "-" + std::to_string(member.last) + "\n";
+  }
+  if (!has_self) text += view.self + " :1@1 myself,master - 0 0 0 connected\n";
+  return Bulk(text);
+}
 
 std::string ShardsReply(const View& view) {
   std::string reply = "*" + std::to_string(view.members.size()) + "\r\n";
@@ -52,6 +69,7 @@ FakeNode::Answer Answering(const View* view) {
       return "-ERR Unknown subcommand or wrong number of arguments for 'SHARDS'. Try CLUSTER "
              "HELP.\r\n";
     }
+    if (subcommand == "NODES" && !view->self.empty()) return NodesReply(*view);
     if (subcommand == "SHARDS") return ShardsReply(*view);
     if (subcommand == "SLOTS") return SlotsReply(*view);
     if (subcommand == "INFO") {
@@ -75,6 +93,21 @@ class TopologyTest : public ::testing::Test {
 
   void SetAll(const View& view) {
     for (View& own : views_) own = view;
+  }
+
+  // Nodes "a", "b" and "c", which know CLUSTER NODES and have epochs 1, 2 and 3.
+  void UseEpochs() {
+    View view = views_[0];
+    for (int i = 0; i < 3; ++i) view.members[i].epoch = i + 1;
+    SetAll(view);
+    for (int i = 0; i < 3; ++i) views_[i].self = std::string(1, static_cast<char>('a' + i));
+  }
+  // Slots 4001 to 5000 go to b, with epoch 4, as `view` sees it.
+  static void MoveToB(View& view) {
+    view.members[0].last = 4000;
+    view.members[1].first = 4001;
+    view.members[1].epoch = 4;
+    view.epoch = 4;
   }
 
   TopologyOptions Options() {
@@ -258,6 +291,189 @@ TEST_F(TopologyTest, AnOlderMapIsTakenWhenNobodyElseIsThere) {
   ASSERT_TRUE(RunUntilMaps(2));
   EXPECT_EQ(maps_[1]->cluster_epoch(), 1u);
   EXPECT_EQ(maps_[1]->ShardOf(4500)->primary.id, "b");
+}
+
+TEST_F(TopologyTest, FirstMapWithEpochs) {
+  UseEpochs();
+  Start(Options());
+  ASSERT_TRUE(RunUntilMaps(1));
+  EXPECT_TRUE(maps_[0]->covers_all());
+  EXPECT_EQ(maps_[0]->ShardOf(5001)->primary.endpoint, nodes_[1]->endpoint());
+  EXPECT_EQ(maps_[0]->ShardOf(5001)->primary.config_epoch, 2u);
+  EXPECT_EQ(maps_[0]->cluster_epoch(), 3u);
+}
+
+TEST_F(TopologyTest, OneThatKnowsIsEnoughAndNobodyTakesItBack) {
+  UseEpochs();
+  Start(Options());
+  ASSERT_TRUE(RunUntilMaps(1));
+  MoveToB(views_[1]);
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    topology_->RequestRefresh();
+    return maps_.size() >= 2;
+  }));
+  EXPECT_EQ(maps_[1]->ShardOf(4500)->primary.id, "b");
+  // a and c have heard of the epoch only, and b is gone: what they say changes nothing.
+  for (int i : {0, 2}) views_[i].epoch = 4;
+  nodes_[1]->Stop();
+  topology_->RequestRefresh();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return topology_->stats().stale_reports >= 4; }));
+  EXPECT_EQ(topology_->current()->ShardOf(4500)->primary.id, "b");
+  EXPECT_EQ(topology_->stats().last_error, "only an older map of the cluster was found");
+}
+
+TEST_F(TopologyTest, AStaleNodeAsTheOnlyStartupNode) {
+  UseEpochs();
+  for (int i : {1, 2}) MoveToB(views_[i]);
+  TopologyOptions options = Options();
+  options.startup_nodes = {nodes_[0]->endpoint()};
+  Start(options);
+  // The first map is checked with another node soon.
+  ASSERT_TRUE(RunUntilMaps(2));
+  EXPECT_EQ(maps_[1]->ShardOf(4500)->primary.id, "b");
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    topology_->RequestRefresh();
+    return topology_->stats().stale_reports >= 2;
+  }));
+  EXPECT_EQ(maps_.size(), 2u);
+  // A round that met the stale node went on to another one.
+  EXPECT_EQ(topology_->stats().refreshes_failed, 0u);
+}
+
+TEST_F(TopologyTest, ALoneStaleNodeDoesNotWinWhenAllOthersAreAway) {
+  UseEpochs();
+  for (View& view : views_) MoveToB(view);
+  Start(Options());
+  ASSERT_TRUE(RunUntilMaps(1));
+  const View moved = views_[0];
+  UseEpochs();
+  views_[0].members[0].last = 5000;
+  views_[0].members[1].first = 5001;
+  views_[0].epoch = 3;
+  for (int i : {1, 2}) nodes_[i]->Stop();
+  topology_->RequestRefresh();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return topology_->stats().refreshes_failed >= 3; }));
+  EXPECT_EQ(maps_.size(), 1u);
+}
+
+TEST_F(TopologyTest, AClusterThatWasPutBackIsAdopted) {
+  UseEpochs();
+  for (View& view : views_) MoveToB(view);
+  Start(Options());
+  ASSERT_TRUE(RunUntilMaps(1));
+  for (View& view : views_) {
+    view.members[0].last = 5000;
+    view.members[1].first = 5001;
+    view.members[1].epoch = 2;
+    view.epoch = 3;
+  }
+  topology_->RequestRefresh();
+  ASSERT_TRUE(RunUntilMaps(2));
+  EXPECT_EQ(maps_[1]->ShardOf(4500)->primary.id, "a");
+  EXPECT_EQ(maps_[1]->cluster_epoch(), 3u);
+}
+
+TEST_F(TopologyTest, AStaleNodeIsFollowedWhenTheOthersHaveBeenGoneForLong) {
+  UseEpochs();
+  for (View& view : views_) MoveToB(view);
+  View old = views_[2];
+  old.self = "old-a";
+  old.members[0].last = 5000;
+  old.members[1].first = 5001;
+  old.members[1].epoch = 2;
+  old.epoch = 3;
+  FakeNode survivor(loop_, Answering(&old));
+  TopologyOptions options = Options();
+  options.startup_nodes.push_back(survivor.endpoint());
+  options.orphan_ms = 300;
+  Start(options);
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    return topology_->current() != nullptr && topology_->current()->cluster_epoch() == 4;
+  }));
+  for (auto& node : nodes_) node->Stop();
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    topology_->RequestRefresh();
+    return topology_->current()->cluster_epoch() == 3;
+  }));
+  EXPECT_EQ(topology_->current()->ShardOf(4500)->primary.id, "a");
+}
+
+TEST_F(TopologyTest, AnotherClusterWithEpochsAtTheSameAddresses) {
+  UseEpochs();
+  for (View& view : views_) view.epoch = 30;
+  Start(Options());
+  ASSERT_TRUE(RunUntilMaps(1));
+  // As long as one node is a member of the cluster that is known, it is the one that counts.
+  const View before = views_[0];
+  for (View& view : views_) {
+    for (auto& member : view.members) member.id += "-new";
+    view.self += "-new";
+    view.epoch = 1;
+  }
+  const View after = views_[0];
+  views_[0] = before;
+  const uint64_t refreshes = topology_->stats().refreshes_ok;
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    topology_->RequestRefresh();
+    return topology_->stats().refreshes_ok >= refreshes + 4;
+  }));
+  EXPECT_EQ(maps_.size(), 1u);
+  views_[0] = after;
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    topology_->RequestRefresh();
+    return maps_.size() >= 2;
+  }));
+  EXPECT_EQ(maps_[1]->ShardOf(0)->primary.id, "a-new");
+  EXPECT_EQ(maps_[1]->cluster_epoch(), 1u);
+}
+
+TEST_F(TopologyTest, AFailedPrimaryKeepsItsSlotsUntilSomeoneTakesOver) {
+  UseEpochs();
+  Start(Options());
+  ASSERT_TRUE(RunUntilMaps(1));
+  for (View& view : views_) view.members[1].flags = "master,fail";
+  nodes_[1]->Stop();
+  topology_->RequestRefresh();
+  ASSERT_TRUE(RunUntilMaps(2));
+  EXPECT_EQ(maps_[1]->ShardOf(5001)->primary.id, "b");
+  EXPECT_TRUE(maps_[1]->ShardOf(5001)->primary.failed);
+  EXPECT_FALSE(maps_[1]->ShardOf(5001)->primary.online);
+}
+
+TEST_F(TopologyTest, ASuspectIsNotWaitedFor) {
+  UseEpochs();
+  TopologyOptions options = Options();
+  options.hedge_ms = 60'000;
+  options.query_timeout_ms = 60'000;
+  Start(options);
+  ASSERT_TRUE(RunUntilMaps(1));
+  nodes_[1]->Freeze();
+  const net::Endpoint suspect = nodes_[1]->endpoint();
+  for (int i = 0; i < 5; ++i) {
+    topology_->RequestRefresh(&suspect);
+    ASSERT_TRUE(RunUntilRefreshes(1));
+  }
+  EXPECT_EQ(topology_->stats().hedges, 0u);
+}
+
+TEST_F(TopologyTest, AnOutageDoesNotBringAStampede) {
+  UseEpochs();
+  TopologyOptions options = Options();
+  options.min_interval_ms = 20;
+  options.max_interval_ms = 200;
+  Start(options);
+  ASSERT_TRUE(RunUntilMaps(1));
+  nodes_[1]->Stop();
+  const int64_t start = loop_.NowMicros();
+  const uint64_t before = topology_->stats().queries;
+  RunUntil(loop_, [&] {
+    topology_->RequestRefresh();
+    return loop_.NowMicros() - start > 1'000'000;
+  });
+  const auto elapsed_ms = static_cast<uint64_t>((loop_.NowMicros() - start) / 1000);
+  // Each round may try the dead one first; the distances are 15, 30, 60, 120, 150, 150 ... at
+  // least.
+  EXPECT_LE(topology_->stats().queries - before, 2 * (6 + elapsed_ms / 150));
 }
 
 TEST_F(TopologyTest, AnotherClusterAtTheSameAddresses) {

@@ -133,6 +133,19 @@ TEST_F(NodesFileTest, AReplicasLineDoesNotTellItsOwnEpoch) {
   EXPECT_EQ(replica->primary->config_epoch, 6u);
 }
 
+TEST_F(NodesFileTest, NorDoesTheOwnLineOfAReplica) {
+  const std::string primary = std::string(40, 'p');
+  auto table = ParseNodesFile(std::string(40, 'm') + " 127.0.0.1:7000@17000 myself,slave " + primary +
+                                  " 0 0 6 connected\n" + primary +
+                                  " 127.0.0.1:7001@17001 master - 0 0 6 connected 0-3\n"
+                                  "vars currentEpoch 6 lastVoteEpoch 0\n",
+                              clock_);
+  ASSERT_TRUE(table.ok()) << table.error().message;
+  EXPECT_EQ(table->myself().config_epoch, 0u);
+  EXPECT_EQ(table->myself().primary->config_epoch, 6u);
+  EXPECT_EQ(table->current_epoch, 6u);
+}
+
 TEST_F(NodesFileTest, RefusesDamage) {
   const std::string good =
       std::string(40, 'm') + " 127.0.0.1:1@2 myself,master - 0 0 1 connected 5-6\n";
