@@ -243,7 +243,14 @@ void ReadReadPorts(FlagCheck& check, WorkerOptions* worker) {
       check.Wrong("read_ports", "must be ports with policies, such as 6390=replica, not '" + item + "'");
       continue;
     }
-    if (port == FLAGS_port) check.Wrong("read_ports", "must not name the port of --port");
+    const auto& others = worker->read_listen;
+    // The system would spread the clients of one port over both policies.
+    if (port == FLAGS_port || std::any_of(others.begin(), others.end(), [port](const auto& other) {
+          return other.endpoint.port == port;
+        })) {
+      check.Wrong("read_ports", "must not name a port twice, nor that of --port: " + item);
+      continue;
+    }
     for (const net::Endpoint& main : worker->listen) {
       worker->read_listen.push_back({{main.host, port}, *read_from});
     }

@@ -7,6 +7,7 @@ namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
 constexpr int64_t kNewsMillis = 1000;
+constexpr int64_t kModerateFactor = 5;
 // Before all times, and far enough from the end to be subtracted.
 constexpr int64_t kLongAgo = INT64_MIN / 2;
 
@@ -18,6 +19,7 @@ RefreshPlan::RefreshPlan(const RefreshIntervals& intervals, Random random)
       last_start_(kLongAgo),
       last_requested_(kLongAgo),
       last_news_(kLongAgo),
+      failover_since_(kLongAgo),
       interval_ms_(intervals.min_interval_ms) {}
 
 int64_t RefreshPlan::Jittered(int64_t millis) {
@@ -29,11 +31,14 @@ void RefreshPlan::RoundStarted(int64_t now) {
 }
 
 int64_t RefreshPlan::RoundEnded(int64_t now, bool news, bool settled) {
-  const int64_t limit = std::max(intervals_.min_interval_ms, intervals_.max_interval_ms);
+  const int64_t moderate = int64_t{intervals_.min_interval_ms} * kModerateFactor;
+  const bool failover = now - failover_since_ < kFailoverMillis * kMicrosPerMilli;
+  const int64_t highest = std::max(intervals_.min_interval_ms, intervals_.max_interval_ms);
+  const int64_t limit = failover ? std::min(moderate, highest) : highest;
   if (news) {
     const bool often = now - last_news_ < kNewsMillis * kMicrosPerMilli;
     last_news_ = now;
-    interval_ms_ = std::min<int64_t>(limit, intervals_.min_interval_ms * (often ? 5 : 1));
+    interval_ms_ = std::min<int64_t>(limit, often ? moderate : intervals_.min_interval_ms);
   } else {
     interval_ms_ = std::min(interval_ms_ * 2, limit);
   }

@@ -4,7 +4,8 @@
 // the same time. A request for a round (a MOVED, a lost connection) is followed soon; while
 // requests keep coming and the answers bring nothing new, as in an outage, the distance between
 // rounds doubles from `min_interval_ms` up to `max_interval_ms`. News or quiet reset it; when news
-// come one after the other, as while slots move, to five times the minimum.
+// come one after the other, as while slots move, to five times the minimum. That is also the limit
+// for some seconds after a primary has failed: its replica is about to take over.
 //
 // Pure: time and randomness come in. Private to proxy/topology.
 #pragma once
@@ -35,6 +36,8 @@ class RefreshPlan {
   // As long as this after it was suspected, a node is asked last.
   static constexpr int64_t kSuspicionMillis = 5000;
   static constexpr size_t kMaxSuspects = 64;
+  // How long a failover is waited for eagerly.
+  static constexpr int64_t kFailoverMillis = 5000;
 
   RefreshPlan(const RefreshIntervals& intervals, Random random);
 
@@ -43,6 +46,8 @@ class RefreshPlan {
   // `news`: it has changed the picture. `settled`: somebody knew an owner for every slot. Returns
   // the delay of the next round if nobody asks for one before.
   int64_t RoundEnded(int64_t now, bool news, bool settled);
+  // A primary has failed.
+  void ExpectFailover(int64_t now) { failover_since_ = now; }
   // Somebody asks for a round. Returns its delay.
   int64_t Requested(int64_t now);
 
@@ -69,7 +74,8 @@ class RefreshPlan {
   int64_t last_start_;      // of a round
   int64_t last_requested_;  // by somebody
   int64_t last_news_;
-  int64_t interval_ms_;     // between the last round and the next that is requested
+  int64_t failover_since_;
+  int64_t interval_ms_;  // between the last round and the next that is requested
   std::vector<std::pair<net::Endpoint, int64_t>> suspects_;  // and since when
   net::Endpoint last_answered_;
 };

@@ -58,14 +58,15 @@ void PrimaryHistory::Note(const ReplicationInfo& primary, int64_t asked_micros) 
   }
 }
 
-std::optional<int64_t> PrimaryHistory::LagMicros(const ReplicationInfo& replica,
-                                                 int64_t now_micros) const {
+std::optional<PrimaryHistory::Lag> PrimaryHistory::LagOf(const ReplicationInfo& replica,
+                                                         int64_t now_micros) const {
   if (samples_.empty() || replica.stream != stream_) return std::nullopt;
   const auto beyond = std::upper_bound(
       samples_.begin(), samples_.end(), replica.offset,
       [](int64_t offset, const Sample& sample) { return offset < sample.offset; });
-  const Sample& reached = beyond == samples_.begin() ? *beyond : *std::prev(beyond);
-  return std::max<int64_t>(0, now_micros - reached.asked_micros);
+  const bool behind_all = beyond == samples_.begin();
+  const Sample& reached = behind_all ? *beyond : *std::prev(beyond);
+  return Lag{std::max<int64_t>(0, now_micros - reached.asked_micros), behind_all};
 }
 
 }  // namespace keyway::proxy::topology

@@ -34,10 +34,13 @@ class PrimaryHistory {
 
   // The primary was asked at `asked_micros`, not before the last time, and said this.
   void Note(const ReplicationInfo& primary, int64_t asked_micros);
-  // At most how old, at `now_micros`, the data of a replica are that has said this. nullopt: they are
-  // of another stream, or nothing is known of the primary. When the replica is behind all that is
-  // known, the age of that: it is at least so old.
-  std::optional<int64_t> LagMicros(const ReplicationInfo& replica, int64_t now_micros) const;
+  struct Lag {
+    int64_t micros;
+    bool at_least;  // the replica is behind all that is known; else at most
+  };
+  // How old, at `now_micros`, the data of a replica are that has said this. nullopt: they are of another
+  // stream, or nothing is known of the primary.
+  std::optional<Lag> LagOf(const ReplicationInfo& replica, int64_t now_micros) const;
 
  private:
   struct Sample {

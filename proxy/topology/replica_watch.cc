@@ -251,8 +251,8 @@ struct ReplicaWatch::Impl {
   void JudgeReplica(const Probe& primary, const Probe& probe, NodeState* state) {
     if (!probe.answer) return;
     const auto lag =
-        HistoryOf(primary.node->endpoint).LagMicros(*probe.answer, probe.answered_micros);
-    if (lag && !probe.answer->primary) state->lag_micros = *lag;
+        HistoryOf(primary.node->endpoint).LagOf(*probe.answer, probe.answered_micros);
+    if (lag && !probe.answer->primary) state->lag_micros = lag->micros;
     if (probe.answer->primary) {
       state->unfit_because = "it calls itself a primary";
     } else if (probe.answer->syncing) {
@@ -261,8 +261,8 @@ struct ReplicaWatch::Impl {
       state->unfit_because = "its link to its primary is down";
     } else if (!lag) {
       state->unfit_because = "how far it is behind its primary is not known";
-    } else if (*lag > kMicrosPerMilli * options.max_lag_ms) {
-      state->unfit_because = "it is at least " + Seconds(*lag) + " behind its primary";
+    } else if (lag->at_least || lag->micros > kMicrosPerMilli * options.max_lag_ms) {
+      state->unfit_because = "it is about " + Seconds(lag->micros) + " or more behind its primary";
     } else {
       state->fit = true;
     }

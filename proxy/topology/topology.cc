@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <glog/logging.h>
@@ -28,6 +30,15 @@ std::vector<net::Endpoint> EndpointsOf(const SlotMap& map) {
     for (const Node& node : shard.replicas) endpoints.push_back(node.endpoint);
   }
   return endpoints;
+}
+
+// Whether there is a primary in `after` that has failed, and has not in `before` (may be nullptr).
+bool HasFailedSince(const SlotMap* before, const SlotMap& after) {
+  return std::any_of(after.shards().begin(), after.shards().end(), [before](const Shard& shard) {
+    if (!shard.primary.failed) return false;
+    const Shard* old = before == nullptr ? nullptr : before->ShardOf(shard.first_slot());
+    return old == nullptr || old->primary.id != shard.primary.id || !old->primary.failed;
+  });
 }
 
 int CoveredSlots(const Report& report) {
@@ -255,13 +266,15 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
   }
 
   bool ConcludeFromBehind(const std::vector<Report>& behind) {
-    const auto known = static_cast<size_t>(std::count_if(
-        behind.begin(), behind.end(),
-        [this](const Report& report) { return ownership.Contains(report.reporter); }));
+    // One node may be asked at two addresses.
+    std::set<std::string_view> known;
+    for (const Report& report : behind) {
+      if (ownership.Contains(report.reporter)) known.insert(report.reporter);
+    }
     const size_t voters = std::min(ownership.node_count(), RefreshPlan::kMaxCandidates);
-    if (2 * known > voters) return ownership.AdoptAgreed(behind) > 0;
+    if (2 * known.size() > voters) return ownership.AdoptAgreed(behind) > 0;
     const int64_t orphaned_micros = control.NowMicros() - last_known_answer;
-    if (known > 0 || orphaned_micros < options.orphan_ms * kMicrosPerMilli) return false;
+    if (!known.empty() || orphaned_micros < options.orphan_ms * kMicrosPerMilli) return false;
     ownership.Replace(
         *std::max_element(behind.begin(), behind.end(),
                           [](const Report& a, const Report& b) { return IsBetter(b, a); }));
@@ -309,6 +322,7 @@ struct Topology::Impl : std::enable_shared_from_this<Topology::Impl> {
   bool Publish(SlotMapPtr map) {
     const bool changed = current == nullptr || !current->SameAs(*map);
     const bool news = current == nullptr || !current->SameButForHealth(*map);
+    if (HasFailedSince(current.get(), *map)) plan.ExpectFailover(control.NowMicros());
     if (!changed && current->cluster_epoch() == map->cluster_epoch()) return false;
     version = map->version();
     current = std::move(map);

@@ -8,6 +8,7 @@ each client sees its own writes in its own order. What asynchronous replication 
     KEYWAY_STORM_CLIENTS  100
     KEYWAY_STORM_RATE     requests a second of each client, 8
     KEYWAY_STORM_SLOTS    that move in a round of resharding, 100
+    KEYWAY_STORM_DEADLINE_MS  --request_deadline_ms of the proxies, 20000
     KEYWAY_STORM_SEED     1
 """
 
@@ -15,7 +16,7 @@ import os
 
 import keyway_testing as kt
 import storm
-from storm_rounds import StormCluster
+from storm_rounds import DEADLINE_MS, StormCluster
 
 NODE_CLASSES = {"keyway-shard": kt.KeywayShard, "redis-server": kt.RedisServer}
 
@@ -27,7 +28,8 @@ class StormTest(kt.TestCase):
         rounds = int(get("KEYWAY_STORM_ROUNDS", "0")) or None
         seed = int(get("KEYWAY_STORM_SEED", "1"))
         cluster = StormCluster(self, NODE_CLASSES[get("KEYWAY_STORM_NODES", "keyway-shard")], seed=seed,
-                               slots_to_move=int(get("KEYWAY_STORM_SLOTS", "100")))
+                               slots_to_move=int(get("KEYWAY_STORM_SLOTS", "100")),
+                               deadline_ms=int(get("KEYWAY_STORM_DEADLINE_MS", str(DEADLINE_MS))))
         outcome = storm.run(cluster, kinds=kinds, rounds=rounds, clients=int(get("KEYWAY_STORM_CLIENTS", "100")),
                             rate=float(get("KEYWAY_STORM_RATE", "8")), seed=seed)
         print(storm.table(outcome), flush=True)

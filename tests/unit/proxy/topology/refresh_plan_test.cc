@@ -88,6 +88,28 @@ TEST(RefreshPlanTest, NewsAllTheTimeAreFetchedAtAModerateRate) {
   EXPECT_GE(rounds, 10'000 / 127);
 }
 
+TEST(RefreshPlanTest, AFailoverIsWaitedForEagerly) {
+  RefreshPlan plan({.min_interval_ms = 20, .max_interval_ms = 500}, Random(1));
+  int64_t now = 0;
+  std::vector<int64_t> rounds;
+  plan.ExpectFailover(0);
+  while (now < 15'000) {
+    now += plan.Requested(now * kMilli);
+    rounds.push_back(now);
+    plan.RoundStarted(now * kMilli);
+    plan.RoundEnded(now * kMilli, false, true);
+    ++now;
+  }
+  for (size_t i = 1; i < rounds.size(); ++i) {
+    if (rounds[i] < RefreshPlan::kFailoverMillis) {
+      EXPECT_LE(rounds[i] - rounds[i - 1], 127);
+    }
+    if (rounds[i] > RefreshPlan::kFailoverMillis + 3000) {
+      EXPECT_GE(rounds[i] - rounds[i - 1], 375);
+    }
+  }
+}
+
 TEST(RefreshPlanTest, RegularRoundsAreJittered) {
   RefreshPlan plan({.refresh_ms = 1000, .retry_ms = 100}, Random(1));
   std::set<int64_t> delays;

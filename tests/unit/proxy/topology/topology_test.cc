@@ -109,6 +109,12 @@ class TopologyTest : public ::testing::Test {
     view.members[1].epoch = 4;
     view.epoch = 4;
   }
+  static void MoveBack(View& view) {
+    view.members[0].last = 5000;
+    view.members[1].first = 5001;
+    view.members[1].epoch = 2;
+    view.epoch = 3;
+  }
 
   TopologyOptions Options() {
     TopologyOptions options;
@@ -345,14 +351,26 @@ TEST_F(TopologyTest, ALoneStaleNodeDoesNotWinWhenAllOthersAreAway) {
   for (View& view : views_) MoveToB(view);
   Start(Options());
   ASSERT_TRUE(RunUntilMaps(1));
-  const View moved = views_[0];
-  UseEpochs();
-  views_[0].members[0].last = 5000;
-  views_[0].members[1].first = 5001;
-  views_[0].epoch = 3;
+  MoveBack(views_[0]);
   for (int i : {1, 2}) nodes_[i]->Stop();
   topology_->RequestRefresh();
   ASSERT_TRUE(RunUntil(loop_, [&] { return topology_->stats().refreshes_failed >= 3; }));
+  EXPECT_EQ(maps_.size(), 1u);
+}
+
+TEST_F(TopologyTest, ANodeWithTwoAddressesHasOneVote) {
+  UseEpochs();
+  for (View& view : views_) MoveToB(view);
+  TopologyOptions options = Options();
+  FakeNode again(loop_, Answering(&views_[0]));
+  options.startup_nodes.push_back(again.endpoint());
+  Start(options);
+  ASSERT_TRUE(RunUntilMaps(1));
+  MoveBack(views_[0]);
+  for (int i : {1, 2}) nodes_[i]->Stop();
+  topology_->RequestRefresh();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return topology_->stats().refreshes_failed >= 3; }));
+  EXPECT_GE(topology_->stats().stale_reports, 4u);
   EXPECT_EQ(maps_.size(), 1u);
 }
 
@@ -361,12 +379,7 @@ TEST_F(TopologyTest, AClusterThatWasPutBackIsAdopted) {
   for (View& view : views_) MoveToB(view);
   Start(Options());
   ASSERT_TRUE(RunUntilMaps(1));
-  for (View& view : views_) {
-    view.members[0].last = 5000;
-    view.members[1].first = 5001;
-    view.members[1].epoch = 2;
-    view.epoch = 3;
-  }
+  for (View& view : views_) MoveBack(view);
   topology_->RequestRefresh();
   ASSERT_TRUE(RunUntilMaps(2));
   EXPECT_EQ(maps_[1]->ShardOf(4500)->primary.id, "a");
@@ -378,10 +391,7 @@ TEST_F(TopologyTest, AStaleNodeIsFollowedWhenTheOthersHaveBeenGoneForLong) {
   for (View& view : views_) MoveToB(view);
   View old = views_[2];
   old.self = "old-a";
-  old.members[0].last = 5000;
-  old.members[1].first = 5001;
-  old.members[1].epoch = 2;
-  old.epoch = 3;
+  MoveBack(old);
   FakeNode survivor(loop_, Answering(&old));
   TopologyOptions options = Options();
   options.startup_nodes.push_back(survivor.endpoint());
