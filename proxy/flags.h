@@ -1,8 +1,8 @@
 // The command line of keyway-proxy: its flags, read here and in settings.cc and nowhere else, and
 // passed down as structs. Every flag may also stand in a file, one a line, given by --flagfile.
 //
-// A new flag is a DEFINE in flags.cc and a line in ReadFlags there; if it can change while the proxy
-// runs, also one of kReloadable, and what it sets must be taken over by Worker::Apply or
+// A new flag is a DEFINE in flags.cc and a line in ReadFlags there; if it can change while the
+// proxy runs, also one of kReloadable, and what it sets must be taken over by Worker::Apply or
 // Server::Apply.
 #pragma once
 
@@ -54,8 +54,9 @@ using FlagValues = std::vector<std::pair<std::string, std::string>>;
 FlagValues CurrentFlags();
 void RestoreFlags(const FlagValues& values);
 
-// Sets all flags anew: to their defaults, then as `arguments` (argv without the program's name) say,
-// with the files that --flagfile names as they are now. Error: what is wrong; some flags are set then.
+// Sets all flags anew: to their defaults, then as `arguments` (argv without the program's name)
+// say, with the files that --flagfile names as they are now. Error: what is wrong; some flags are
+// set then.
 Status ReplayFlags(const std::string& program, const std::vector<std::string>& arguments);
 
 // Whether the flag can change while the proxy runs.

@@ -54,10 +54,10 @@ class OutputLimits final : public config::Value {
     OutputLimit pubsub = pubsub_;
     OutputLimit replica;
     for (size_t i = 0; i < words.size(); i += 4) {
-      OutputLimit* limit = words[i] == "normal"                            ? &normal
-                           : words[i] == "pubsub"                          ? &pubsub
+      OutputLimit* limit = words[i] == "normal"                           ? &normal
+                           : words[i] == "pubsub"                         ? &pubsub
                            : words[i] == "slave" || words[i] == "replica" ? &replica
-                                                                           : nullptr;
+                                                                          : nullptr;
       if (limit == nullptr) {
         return Error{"Invalid client class specified in buffer limit configuration."};
       }
@@ -150,15 +150,16 @@ void Settings::AddDirectives() {
   own.Int32("timeout", values_.timeout, 0, kNone, "");
   if (values_.databases > 0) own.Int32("databases", values_.databases, 1, kImmutable, "");
   // The texts of errors that only the system, or the flags together, know.
-  registry_.OnApply({"client-output-buffer-limit", "client-query-buffer-limit", "loglevel",
-                     "maxclients", "maxmemory-clients", "proto-max-bulk-len", "requirepass", "tcp-keepalive", "timeout"},
-                    [this]() -> Status {
-                      ValuesToFlags();
-                      Expected<ServerOptions> options = Read();
-                      if (!options.ok()) return options.error();
-                      options_ = std::move(options).value();
-                      return {};
-                    });
+  registry_.OnApply(
+      {"client-output-buffer-limit", "client-query-buffer-limit", "loglevel", "maxclients",
+       "maxmemory-clients", "proto-max-bulk-len", "requirepass", "tcp-keepalive", "timeout"},
+      [this]() -> Status {
+        ValuesToFlags();
+        Expected<ServerOptions> options = Read();
+        if (!options.ok()) return options.error();
+        options_ = std::move(options).value();
+        return {};
+      });
 }
 
 void Settings::FlagsToValues() {

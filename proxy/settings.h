@@ -1,7 +1,8 @@
 // The flags while the proxy runs: SIGHUP reads them again, CONFIG SET changes some of them.
 //
 // Both change the flags' variables, have ReadFlags check all of them, and take everything back if
-// one is wrong. What SIGHUP finds (the flag file, the command line) replaces what CONFIG SET has set.
+// one is wrong. What SIGHUP finds (the flag file, the command line) replaces what CONFIG SET has
+// set.
 #pragma once
 
 #include <string>

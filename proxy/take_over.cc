@@ -73,8 +73,8 @@ void TakeOver::Begin() {
   }
   KEYWAY_NOTICE() << "Taking over from process " << predecessor_ << ", which drains.";
   if (kill(static_cast<pid_t>(predecessor_), SIGTERM) != 0 && errno != ESRCH) {
-    KEYWAY_WARNING() << "Process " << predecessor_ << " cannot be told to drain: "
-                     << std::strerror(errno);
+    KEYWAY_WARNING() << "Process " << predecessor_
+                     << " cannot be told to drain: " << std::strerror(errno);
   }
   timer_.Start(kCheckMs, kCheckMs);
 }

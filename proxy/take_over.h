@@ -1,6 +1,6 @@
 // Taking the ports of a running proxy over (common/net/reuse_port.h): the successor listens on them
-// too, has new connections come to itself only, and then tells the predecessor to drain, which closes
-// its sockets when nothing waits in their queues any more.
+// too, has new connections come to itself only, and then tells the predecessor to drain, which
+// closes its sockets when nothing waits in their queues any more.
 #pragma once
 
 #include <functional>
@@ -28,14 +28,15 @@ struct ListeningSocket {
 // New connections go to the successors of this process, which has `own` sockets on each address.
 void SteerToSuccessor(const std::vector<ListeningSocket>& sockets, int own);
 
-// `sockets`: one on each address, of which there are `own` in this process, the last that were added.
+// `sockets`: one on each address, of which there are `own` in this process, the last that were
+// added.
 class TakeOver {
  public:
   TakeOver(net::EventLoop& loop, int64_t predecessor, std::vector<ListeningSocket> sockets,
            int own);
 
-  // Takes the new connections and tells the predecessor. Where the system does not let connections be
-  // steered, which is logged, both get some until the predecessor has closed its sockets.
+  // Takes the new connections and tells the predecessor. Where the system does not let connections
+  // be steered, which is logged, both get some until the predecessor has closed its sockets.
   void Begin();
   // No longer steers; the sockets may be closed then.
   void End();

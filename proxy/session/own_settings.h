@@ -15,8 +15,8 @@ class OwnSettings {
   using Pairs = std::vector<std::pair<std::string, std::string>>;  // parameter and value
 
   virtual ~OwnSettings() = default;
-  // Sets all of `pairs` or none. `done` runs on the thread of `asker`, which is the calling one, when
-  // all threads go by it: with the whole text of the error, or an empty one.
+  // Sets all of `pairs` or none. `done` runs on the thread of `asker`, which is the calling one,
+  // when all threads go by it: with the whole text of the error, or an empty one.
   virtual void Set(net::EventLoop& asker, Pairs pairs,
                    std::function<void(const std::string& error)> done) = 0;
 };

@@ -1,9 +1,10 @@
-// How a session ends when the proxy does, so that its client loses nothing: with nothing outstanding.
+// How a session ends when the proxy does, so that its client loses nothing: with nothing
+// outstanding.
 //
 // That a client has everything it asked for does not say that it asks for nothing more: it may be
-// sending the next part of a pipeline. One that sends nothing while its last reply is held back waits
-// for that reply. It gets it together with the end of the stream, and finds, if it looks before it
-// uses its connection again, that it has to make another.
+// sending the next part of a pipeline. One that sends nothing while its last reply is held back
+// waits for that reply. It gets it together with the end of the stream, and finds, if it looks
+// before it uses its connection again, that it has to make another.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -42,8 +43,8 @@ void Session::HoldLastReply(bool hold, const net::StreamOptions& options) {
     lingering.linger_ms = kLingerMs;
     stream_->SetOptions(lingering);
   }
-  // The system keeps the last bytes back, for 200 ms at most, and then sends them in one segment with
-  // the end of the stream.
+  // The system keeps the last bytes back, for 200 ms at most, and then sends them in one segment
+  // with the end of the stream.
   const int on = hold ? 1 : 0;
   setsockopt(stream_->fd(), IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
 }

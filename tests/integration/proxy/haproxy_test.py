@@ -25,6 +25,7 @@ global
 defaults
   mode tcp
   timeout connect 5s
+  timeout check 5s
   timeout client 60s
   timeout server 60s
   option redispatch

@@ -85,7 +85,8 @@ TEST_F(SettingsTest, AReloadIsAllOrNothing) {
            {"--maxclients=50\n--tcp_keepalive=x\n", file_ + ":2: --tcp_keepalive cannot be 'x'"},
            {"--maxclients=50\n--requirepass\n", file_ + ":2: --requirepass has no value"},
            {"--maxclients=50\n--max_pipeline=0\n--drain_idle_ms=-1\n",
-            "--max_pipeline must be between 1 and 1000000, not 0; --drain_idle_ms must be between 0 "
+            "--max_pipeline must be between 1 and 1000000, not 0; --drain_idle_ms must be between "
+            "0 "
             "and 3600000, not -1"},
            {"--maxclients=50\n--flagfile=" + file_ + "\n", ""},
            {"--maxclients=50\n--flagfile=/nosuch\n",
