@@ -22,6 +22,7 @@ Expected<std::unique_ptr<HttpServer>> HttpServer::Listen(net::EventLoop& loop,
                                                          const Options& options) {
   std::unique_ptr<HttpServer> server(new HttpServer(loop, options));
   net::Listener::Options listening;
+  listening.reuse_port = options.reuse_port;
   listening.stream.output_high_bytes = options.max_waiting_output;
   listening.stream.output_low_bytes = options.max_waiting_output / 4;
   listening.stream.linger_ms = kLingerMs;

@@ -32,6 +32,7 @@ class HttpServer {
     uint64_t idle_timeout_ms = 60'000;       // between requests
     uint64_t write_timeout_ms = 10'000;      // for a client that does not read its answers
     size_t max_waiting_output = 256 * 1024;  // a connection; no request is taken above it
+    bool reuse_port = false;                 // SO_REUSEPORT: a successor may listen as well
   };
   // Runs on the loop's thread. Must not destroy the server.
   using Handler = std::function<HttpResponse(const HttpRequest&)>;

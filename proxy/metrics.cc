@@ -156,6 +156,26 @@ void AddClients(Registry& registry, const Workers& workers,
                        }));
 }
 
+void AddLifeCycle(Registry& registry, const Workers& workers, const LifeCycle& life_cycle) {
+  registry.GaugeFrom("keyway_proxy_draining", "Whether the proxy is about to end.", {},
+                     [draining = life_cycle.draining] { return draining() ? 1.0 : 0.0; });
+  const auto reloads = [&](const char* result, const std::function<uint64_t()>& read) {
+    registry.CounterFrom("keyway_proxy_reloads_total", "Times that the flags were read again.",
+                         {{"result", result}}, [read] { return static_cast<double>(read()); });
+  };
+  reloads("ok", life_cycle.reloads_ok);
+  reloads("failed", life_cycle.reloads_failed);
+  const auto drained = [&](const char* when, auto cell) {
+    registry.CounterFrom(
+        "keyway_proxy_drained_clients_total", "Clients closed because the proxy ends.",
+        {{"when", when}},
+        SumOf(workers, [cell](const Worker& w) { return (w.session_statistics().*cell).Get(); }));
+  };
+  drained("idle", &session::SessionStatistics::drained_idle);
+  drained("replied", &session::SessionStatistics::drained_replied);
+  drained("limit", &session::SessionStatistics::drained_at_limit);
+}
+
 void AddBackends(Registry& registry, const Workers& workers) {
   const auto sum = [&workers](execution::SingleWriterCell BackendCells::*cell) {
     return SumOf(workers, [cell](const Worker& w) { return (w.backend().*cell).Get(); });
@@ -283,10 +303,12 @@ void AddScripts(Registry& registry, const Workers& workers, const scripting::Scr
 void AddMetrics(Registry& registry, const Workers& workers,
                 const session::ClientDirectory& directory,
                 const session::ClientMemory& client_memory, const topology::Topology& topology,
-                const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms) {
+                const scripting::ScriptCache& scripts, const execution::Statistics::Histograms& histograms,
+                const LifeCycle& life_cycle) {
   AddRequests(registry, workers, histograms);
   AddWaiting(registry, workers, histograms);
   AddClients(registry, workers, directory, client_memory);
+  AddLifeCycle(registry, workers, life_cycle);
   AddBackends(registry, workers);
   AddPubsub(registry, workers);
   AddTopology(registry, topology);

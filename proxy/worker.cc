@@ -13,8 +13,15 @@ namespace keyway::proxy {
 namespace {
 
 constexpr uint64_t kDrainCheckMs = 10;
+constexpr int kLastRepliesMs = 500;
 
 }  // namespace
+
+std::vector<net::Endpoint> WorkerOptions::addresses() const {
+  std::vector<net::Endpoint> all = listen;
+  for (const ReadListener& other : read_listen) all.push_back(other.endpoint);
+  return all;
+}
 
 bool WorkerOptions::reads_from_replicas() const {
   return read_from != execution::ReadFrom::kPrimary ||
@@ -41,6 +48,7 @@ Worker::Worker(const WorkerOptions& options, const Shared& shared, bool first)
                .identity = shared.identity,
                .options = options_.session,
                .hub = &hub_,
+               .own_settings = &shared.own_settings,
                .memory = &shared.client_memory},
       sessions_(context_),
       drain_timer_(loop_, [this] { ContinueDrain(); }) {
@@ -70,6 +78,9 @@ Status Worker::Listen() {
 Status Worker::ListenOn(const net::Endpoint& endpoint, execution::ReadFrom read_from) {
   auto listener = net::Listener::Listen(loop_, endpoint, options_.listener,
                                         [this, read_from](std::unique_ptr<net::Stream> stream) {
+                                          if (stream_options_differ_) {
+                                            stream->SetOptions(options_.listener.stream);
+                                          }
                                           sessions_.Accept(std::move(stream), read_from);
                                         });
   if (!listener.ok()) return listener.error();
@@ -104,20 +115,41 @@ void Worker::Drain() {
 
 void Worker::BeginDrain() {
   if (drain_timer_.active()) return;
+  for (const auto& listener : listeners_) listener->AcceptWaiting();
   listeners_.clear();
-  sessions_.FinishAll();
+  sessions_.HoldLastReplies(options_.listener.stream);
   drain_started_micros_ = loop_.NowMicros();
   drain_timer_.Start(0, kDrainCheckMs);
 }
 
 void Worker::ContinueDrain() {
+  const DrainOptions& drain = options_.drain;
   const int64_t waited_ms = (loop_.NowMicros() - drain_started_micros_) / 1000;
-  if (sessions_.size() > 0 && waited_ms < options_.drain_timeout_ms) return;
+  const int64_t limit_ms = drain.timeout_ms;
+  const int64_t last_ms = std::min<int64_t>(kLastRepliesMs, limit_ms / 4);
+  if (waited_ms < limit_ms - last_ms) {
+    sessions_.CloseSilent(int64_t{drain.idle_ms} * 1000);
+  } else if (!std::exchange(last_replies_, true)) {
+    sessions_.FinishAll();
+  }
+  if (sessions_.size() > 0 && waited_ms < limit_ms) return;
   if (sessions_.size() > 0) {
     KEYWAY_WARNING() << sessions_.size() << " clients are closed with requests under way.";
   }
   drain_timer_.Stop();
   loop_.Stop();
+}
+
+void Worker::Apply(const WorkerOptions& options) {
+  const bool opened = options.session.password.empty() && !options_.session.password.empty();
+  options_.session = options.session;
+  options_.drain = options.drain;
+  options_.listener.stream = options.listener.stream;
+  stream_options_differ_ = true;
+  access_.SetOptions(options.access);
+  if (!opened) return;
+  // As in Redis, nobody has to say a password when there is none.
+  sessions_.ForEach([](session::Session& session) { session.Deauthenticate(); });
 }
 
 void Worker::PublishBackendStats() {

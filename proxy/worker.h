@@ -25,6 +25,7 @@
 #include "proxy/session/client_directory.h"
 #include "proxy/session/identity.h"
 #include "proxy/session/local_commands.h"
+#include "proxy/session/own_settings.h"
 #include "proxy/session/session.h"
 #include "proxy/session/session_list.h"
 #include "proxy/session/session_statistics.h"
@@ -32,6 +33,13 @@
 #include "proxy/topology/topology.h"
 
 namespace keyway::proxy {
+
+// How clients are closed when the proxy ends. Milliseconds.
+struct DrainOptions {
+  int delay_ms = 0;  // before it listens no more
+  int idle_ms = 1000;
+  int timeout_ms = 10'000;
+};
 
 // An address whose clients read from other nodes than those of WorkerOptions::listen.
 struct ReadListener {
@@ -47,8 +55,10 @@ struct WorkerOptions {
   backend::BackendOptions backend;
   execution::AccessOptions access;
   session::SessionOptions session;
-  int drain_timeout_ms = 10'000;
+  DrainOptions drain;
 
+  // All that is listened on.
+  std::vector<net::Endpoint> addresses() const;
   // Whether any clients read from other nodes than primaries.
   bool reads_from_replicas() const;
 };
@@ -85,6 +95,7 @@ class Worker {
     execution::Statistics::Histograms& histograms;
     pubsub::Census& census;
     scripting::ScriptCache& scripts;
+    session::OwnSettings& own_settings;
     session::ClientMemory& client_memory;
     execution::ShardAccess::RefreshRequest request_refresh;  // from any thread
   };
@@ -104,9 +115,15 @@ class Worker {
   void SetNodeTable(topology::NodeTablePtr table) {
     access_.SetNodeTable(std::move(table));
   }
+  // On the worker's thread: the options of sessions, of clients' streams, of access to shards and of
+  // draining are these from now on.
+  void Apply(const WorkerOptions& options);
 
-  // From any thread. Drain: listens no more, lets clients' requests under way finish for as long as
-  // the drain timeout says, then stops. Stop: at once.
+  // Not while it begins to drain.
+  const std::vector<std::unique_ptr<net::Listener>>& listeners() const { return listeners_; }
+
+  // From any thread. Drain: listens no more, closes clients that wait for nothing, and stops when
+  // none is left, or when the drain timeout has passed. Stop: at once.
   void Drain();
   void Stop() { loop_.Stop(); }
   void Join();
@@ -125,7 +142,7 @@ class Worker {
   void BeginDrain();
   void ContinueDrain();
 
-  const WorkerOptions options_;
+  WorkerOptions options_;
   net::EventLoop loop_;
   execution::Statistics statistics_;
   session::SessionStatistics session_statistics_;
@@ -142,6 +159,8 @@ class Worker {
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   net::Timer drain_timer_;
   int64_t drain_started_micros_ = 0;
+  bool last_replies_ = false;     // no further requests are taken
+  bool stream_options_differ_ = false;  // from those that the listeners have
   std::thread thread_;
 };
 

@@ -64,8 +64,18 @@ Status PidFile::Write(const std::string& path) {
   return result;
 }
 
+int64_t ReadPidFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char text[32] = {};
+  const ssize_t length = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  return length > 0 ? std::max<int64_t>(0, strtoll(text, nullptr, 10)) : 0;
+}
+
 void PidFile::Remove() {
-  if (owner_ == getpid()) unlink(path_.c_str());
+  // A successor that has taken over may have put its own number there.
+  if (owner_ == getpid() && ReadPidFile(path_) == owner_) unlink(path_.c_str());
   owner_ = 0;
 }
 

@@ -26,7 +26,7 @@ class PidFile {
   // Writes "<pid>\n" to `path`, over what is there. Error: "Failed to write PID file: <reason>",
   // for a warning; Redis serves without it.
   Status Write(const std::string& path);
-  // Removes it, if this process wrote it (a forked child does not).
+  // Removes it, if this process wrote it (a forked child does not) and no other one has since.
   void Remove();
   const std::string& path() const { return path_; }
 
@@ -34,6 +34,9 @@ class PidFile {
   std::string path_;
   int64_t owner_ = 0;
 };
+
+// The process id in the file at `path`; 0: there is none.
+int64_t ReadPidFile(const std::string& path);
 
 struct FileLimit {
   // How many clients the limit in force has room for: at most what was asked.

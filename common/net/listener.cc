@@ -115,7 +115,9 @@ struct Listener::State {
                   [](uv_poll_t* handle, int, int) { static_cast<State*>(handle->data)->Accept(); });
   }
 
-  void Accept();
+  enum class Accepted : uint8_t { kAll, kMore, kFailed };
+  // At most kAcceptsPerPass.
+  Accepted Accept();
 
   EventLoop& loop;
   Options options;
@@ -135,7 +137,7 @@ struct Listener::State {
 
 // The state outlives this call even when on_accept destroys the listener: it is freed in the close
 // callback of its handle.
-void Listener::State::Accept() {
+Listener::State::Accepted Listener::State::Accept() {
   loop.NowMicros();
   for (int count = 0; count < kAcceptsPerPass && !closed; ++count) {
     sockaddr_storage address{};
@@ -144,11 +146,11 @@ void Listener::State::Accept() {
         accept4(fd, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return Accepted::kAll;
       ++errors;
       uv_poll_stop(&poll);
       resume->Start(kAcceptPauseMs);
-      return;
+      return Accepted::kFailed;
     }
     Endpoint peer = unix_socket ? local : FromSockaddr(reinterpret_cast<const sockaddr*>(&address));
     std::unique_ptr<Stream> stream =
@@ -159,6 +161,7 @@ void Listener::State::Accept() {
     }
     on_accept(std::move(stream));
   }
+  return Accepted::kMore;
 }
 
 Listener::Listener(State* state) : state_(state) {}
@@ -230,6 +233,17 @@ Expected<std::unique_ptr<Listener>> Listener::ListenUnix(EventLoop& loop, const 
 
 const Endpoint& Listener::local() const {
   return state_->local;
+}
+
+int Listener::fd() const {
+  return state_->fd;
+}
+
+void Listener::AcceptWaiting() {
+  // As many rounds as the longest queue may need, and no more: new ones may come all the time.
+  const int rounds = state_->options.backlog / kAcceptsPerPass + 2;
+  for (int i = 0; i < rounds && state_->Accept() == State::Accepted::kMore; ++i) {
+  }
 }
 
 uint64_t Listener::errors() const {

@@ -162,6 +162,11 @@ class Listener {
 
   // The address bound, with the port picked.
   const Endpoint& local() const;
+  // For socket options that this class does not know.
+  int fd() const;
+  // Accepts, in this call, all that have connected by now: closing the socket resets connections that
+  // nobody has accepted. Fewer when accept() fails.
+  void AcceptWaiting();
   // Accepting is bounded: at most this many connections a pass, so that a storm of connects does
   // not starve the clients that are there. accept() failing for lack of descriptors or memory
   // pauses accepting for 100 ms and is counted in errors().

@@ -74,6 +74,8 @@ class ShardAccess final : private backend::NodeWatcher {
   void Watch(MapWatcher& watcher) { map_watchers_.PushBack(watcher); }
 
   const AccessOptions& options() const { return options_; }
+  // For the requests that follow.
+  void SetOptions(const AccessOptions& options) { options_ = options; }
   backend::Pool& pool() { return pool_; }
   net::EventLoop& loop() { return loop_; }
   Statistics& statistics() { return statistics_; }
@@ -135,7 +137,7 @@ class ShardAccess final : private backend::NodeWatcher {
 
   net::EventLoop& loop_;
   backend::Pool& pool_;
-  const AccessOptions options_;
+  AccessOptions options_;
   RefreshRequest request_refresh_;
   Statistics& statistics_;
   topology::SlotMapPtr map_;

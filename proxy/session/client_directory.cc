@@ -9,7 +9,7 @@
 namespace keyway::proxy::session {
 
 bool ClientDirectory::Enter() {
-  if (connected_.fetch_add(1, std::memory_order_relaxed) < max_clients_) return true;
+  if (connected_.fetch_add(1, std::memory_order_relaxed) < max_clients()) return true;
   connected_.fetch_sub(1, std::memory_order_relaxed);
   return false;
 }

@@ -54,6 +54,9 @@ class ClientDirectory {
   bool Enter();
   void Leave() { connected_.fetch_sub(1, std::memory_order_relaxed); }
   int64_t connected() const { return connected_.load(std::memory_order_relaxed); }
+  // From any thread. Clients that are above a new limit stay.
+  int64_t max_clients() const { return max_clients_.load(std::memory_order_relaxed); }
+  void set_max_clients(int64_t clients) { max_clients_.store(clients, std::memory_order_relaxed); }
 
   // From any thread.
   ConnectionTotals Totals() const;
@@ -76,7 +79,7 @@ class ClientDirectory {
  private:
   ConnectionTotals TotalsSinceStart() const;
 
-  const int64_t max_clients_;
+  std::atomic<int64_t> max_clients_;
   std::vector<Worker> workers_;
   std::atomic<uint64_t> next_id_{1};
   std::atomic<int64_t> connected_{0};

@@ -23,18 +23,20 @@ class ClientMemory {
   // `limit` in bytes; 0: none.
   explicit ClientMemory(size_t limit) : limit_(limit) {}
 
-  size_t limit() const { return limit_; }
+  // From any thread.
+  size_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  void set_limit(size_t bytes) { limit_.store(bytes, std::memory_order_relaxed); }
   // Before any worker's thread starts. Lives as long as this.
   Share& Add() { return shares_.emplace_back(); }
 
   // From any thread.
   size_t bytes() const;
-  bool exceeded() const { return limit_ > 0 && bytes() > limit_; }
+  bool exceeded() const { return limit() > 0 && bytes() > limit(); }
   // Whether no other worker has a client of more than `bytes`.
   bool IsLargest(const Share& own, size_t bytes) const;
 
  private:
-  const size_t limit_;
+  std::atomic<size_t> limit_;
   std::deque<Share> shares_;
 };
 

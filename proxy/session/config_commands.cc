@@ -1,5 +1,5 @@
-// CONFIG. What concerns the connection point is the proxy's own: the table Identity::config, which
-// its flags fill. What concerns the data is the shards', asked of all primaries and told to all of
+// CONFIG. What concerns the connection point is the proxy's own: the table SessionOptions::config, which
+// its flags fill, and OwnSettings to change them. What concerns the data is the shards', asked of all primaries and told to all of
 // them:
 //
 //   maxmemory     the sum of all; what is set is divided evenly, so that the sum is what was set
@@ -20,7 +20,9 @@
 #include "proxy/execution/ask_all.h"
 #include "proxy/execution/encode.h"
 #include "proxy/execution/error_text.h"
+#include "proxy/session/deferred.h"
 #include "proxy/session/local_commands.h"
+#include "proxy/session/own_settings.h"
 #include "proxy/session/session.h"
 
 namespace keyway::proxy::session {
@@ -138,7 +140,7 @@ void ReplyToGet(const Values& own, const execution::Arguments& arguments,
 }
 
 void Get(LocalCall& call) {
-  const Values& own = call.session.context().identity.config;
+  const Values& own = call.session.context().options.config;
   const std::span patterns = call.arguments.subspan(2);
   const bool all_own = std::all_of(patterns.begin(), patterns.end(), [&own](auto pattern) {
     return IsExact(pattern) && FindValue(own, pattern) != nullptr;
@@ -175,23 +177,45 @@ std::string SetRequest(const std::vector<std::string>& pairs, size_t place, size
   return bytes;
 }
 
+void SetOwn(LocalCall& call, OwnSettings::Pairs pairs) {
+  SessionContext& context = call.session.context();
+  if (context.own_settings == nullptr) return call.Error("ERR CONFIG SET is not possible here");
+  call.Defer(new DeferredOperation([&context, pairs = std::move(pairs)](auto ticket) {
+    context.own_settings->Set(context.loop, pairs, [ticket](const std::string& error) {
+      OutputBuffer bytes;
+      resp::ReplyWriter reply(bytes);
+      if (error.empty()) {
+        reply.Ok();
+      } else {
+        reply.Error(error);
+      }
+      ticket->Answer(std::move(bytes));
+    });
+  }));
+}
+
 void Set(LocalCall& call) {
   if (call.arguments.size() % 2 != 0) return call.Error(kSyntaxError);
-  const Values& own = call.session.context().identity.config;
+  const Values& own = call.session.context().options.config;
+  OwnSettings::Pairs own_pairs;
   std::vector<std::string> pairs;
   for (size_t i = 2; i < call.arguments.size(); i += 2) {
     const std::string name(call.arguments[i]);
-    const std::string_view value = call.arguments[i + 1];
-    const std::string* current = FindValue(own, name);
-    if (current == nullptr) {
+    const std::string value(call.arguments[i + 1]);
+    if (FindValue(own, name) != nullptr) {
+      own_pairs.emplace_back(name, value);
+    } else {
       pairs.push_back(name);
-      pairs.emplace_back(value);
-    } else if (value != *current) {
-      return call.Error("ERR CONFIG SET failed (possibly related to argument '" + name +
-                        "') - it is keyway-proxy's own, set by a flag at its start");
+      pairs.push_back(value);
     }
   }
-  if (pairs.empty()) return call.reply.Ok();
+  if (pairs.empty()) return SetOwn(call, std::move(own_pairs));
+  // What the shards have set could not be taken back for sure.
+  if (!own_pairs.empty()) {
+    return call.Error("ERR CONFIG SET failed (possibly related to argument '" + own_pairs[0].first +
+                      "') - it is keyway-proxy's own, and cannot be set together with '" + pairs[0] +
+                      "', which is the shards'");
+  }
   call.Defer(new AskAllOperation(
       {}, execution::ReplyFirst,
       [pairs](size_t place, size_t count) { return SetRequest(pairs, place, count); }));

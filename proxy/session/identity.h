@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "common/net/address.h"
@@ -18,13 +17,10 @@ struct Identity {
   int64_t started_wall_micros = 0;
   int port = 0;
   int threads = 1;
-  int64_t max_clients = 10'000;
   std::string executable;
   std::string startup_nodes;
   // What CLUSTER shows as nodes; empty: this proxy alone.
   std::vector<net::Endpoint> advertise;
-  // CONFIG GET's answers about the connection point; everything else is asked of the shards.
-  std::vector<std::pair<std::string, std::string>> config;
 };
 
 }  // namespace keyway::proxy::session

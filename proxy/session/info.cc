@@ -82,7 +82,7 @@ InfoFields Clients(SessionContext& context) {
   return Own()
       .Add("connected_clients", context.directory.connected())
       .Add("cluster_connections", 0)
-      .Add("maxclients", context.identity.max_clients)
+      .Add("maxclients", context.directory.max_clients())
       .Add("blocked_clients", context.directory.blocked())
       .Add("tracking_clients", 0)
       .Add("clients_in_timeout_table", 0)

@@ -20,6 +20,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "common/command/table.h"
 #include "common/net/stream.h"
@@ -40,6 +42,7 @@ namespace keyway::proxy::session {
 
 enum class InMulti : uint8_t;
 class LocalCommands;
+class OwnSettings;
 class SessionList;
 class Transaction;
 
@@ -62,12 +65,15 @@ struct SessionOptions {
   // A client that takes no byte of a large reply for so long, while others wait behind it, is closed.
   int stalled_client_timeout_ms = 1000;
   bool allow_debug = false;      // DEBUG
+  // CONFIG GET's answers about the proxy itself; everything else is asked of the shards.
+  std::vector<std::pair<std::string, std::string>> config;
   // Of what one client may queue between MULTI and EXEC.
   size_t max_transaction_commands = 1'000'000;
   size_t max_transaction_bytes = 1024ull * 1024 * 1024;
 };
 
-// What the sessions of one worker share. Everything outlives them.
+// What the sessions of one worker share. Everything outlives them. The options may change between
+// two passes of the loop.
 struct SessionContext {
   net::EventLoop& loop;
   execution::Executor& executor;
@@ -79,6 +85,7 @@ struct SessionContext {
   const Identity& identity;
   const SessionOptions& options;
   pubsub::Hub* hub = nullptr;  // not null where clients may subscribe
+  OwnSettings* own_settings = nullptr;  // not null where CONFIG SET may change the options
   ClientMemory* memory = nullptr;  // nullptr: it is not counted
   // Room that is used again for every request.
   routing::Router router{};
@@ -158,6 +165,15 @@ class Session final : public net::StreamHandler,
   void EndTransaction();
   // Hands the transaction to an operation that executes it, for `command`.
   void RunExec(const command::Command& command);
+  // For the end of the proxy (session_drain.cc): whether the client waits for nothing and has nothing
+  // under way, not even a request in the socket; unsent replies do not count.
+  bool between_requests() const;
+  // Since something was received, or written for it.
+  int64_t silent_micros() const { return context_.loop.NowMicros() - active_micros_; }
+  // Whether what is written last is held back (for a moment only), so that the client sees it together
+  // with the end of the stream. `options`: of clients' streams.
+  void HoldLastReply(bool hold, const net::StreamOptions& options);
+  bool holds_last_reply() const { return holds_last_reply_; }
   // Reads no more; closes when all replies are written.
   void Finish();
   // Destroys the session at the end of this pass, without writing anything more.
@@ -252,6 +268,7 @@ class Session final : public net::StreamHandler,
   bool held_by_pause_ = false;  // a request that has been read, until CLIENT PAUSE is over
   bool presenting_ = false;   // the stream is about to show what it has kept
   bool output_full_ = false;
+  bool holds_last_reply_ = false;
   bool must_drain_ = false;
   bool running_silently_ = false;  // the command being dispatched
   size_t in_flight_ = 0;           // operations that have not replied

@@ -10,6 +10,8 @@ namespace {
 
 constexpr uint64_t kIdleCheckMs = 1000;
 constexpr uint64_t kMemoryCountMs = 100;
+// Less than the system holds a reply back.
+constexpr int64_t kHoldMicros = 50'000;
 
 }  // namespace
 
@@ -47,7 +49,29 @@ void SessionList::ForEach(const std::function<void(Session&)>& visit) {
   sessions_.ForEach(visit);
 }
 
+void SessionList::CloseSilent(int64_t micros) {
+  sessions_.ForEach([this, micros](Session& session) {
+    const bool held = session.holds_last_reply();
+    if (session.silent_micros() < (held ? std::min(micros, kHoldMicros) : micros)) return;
+    if (!session.between_requests() || !session.stream().output().empty()) return;
+    (held ? context_.statistics.drained_replied : context_.statistics.drained_idle).Add(1);
+    session.Finish();
+  });
+}
+
+void SessionList::HoldLastReplies(const net::StreamOptions& options) {
+  if (std::exchange(holds_last_replies_, true)) return;
+  // Before the replies of a pass are written.
+  context_.loop.EveryPass([this, options] {
+    sessions_.ForEach([&options](Session& session) {
+      if (session.stream().output().empty()) return;
+      session.HoldLastReply(session.between_requests(), options);
+    });
+  });
+}
+
 void SessionList::FinishAll() {
+  context_.statistics.drained_at_limit.Add(size_);
   sessions_.ForEach([](Session& session) {
     session.Finish();
     // As by a failover: whoever waits is told, and nothing that was taken for him gets lost.

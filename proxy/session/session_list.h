@@ -30,6 +30,14 @@ class SessionList {
   void ForEach(const std::function<void(Session&)>& visit);
   // Destroys all sessions; what they have under way is cancelled.
   void RemoveAll();
+
+  // The end of the proxy, in these steps:
+  // Closes the clients that are between two requests and have been silent for so long.
+  void CloseSilent(int64_t micros);
+  // From now on a client that gets a reply, behind which nothing is under way, has to be silent for a
+  // moment only before CloseSilent closes it, and sees the end of the stream with that reply.
+  // `options`: of the clients' streams.
+  void HoldLastReplies(const net::StreamOptions& options);
   // No session takes further requests; each closes when what it has asked is answered.
   void FinishAll();
 
@@ -61,6 +69,7 @@ class SessionList {
   ClientMemory::Share* share_ = nullptr;
   bool count_scheduled_ = false;
   Pause pause_;
+  bool holds_last_replies_ = false;
 };
 
 }  // namespace keyway::proxy::session

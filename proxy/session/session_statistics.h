@@ -17,6 +17,10 @@ struct SessionStatistics {
   execution::SingleWriterCell closed_for_stalling;  // not reading a reply that others wait behind
   execution::SingleWriterCell closed_for_memory;    // over the limit of all clients together
   execution::SingleWriterCell closed_for_broken_reply;  // whose rest was lost with its shard
+  // By a drain, see SessionList.
+  execution::SingleWriterCell drained_idle;
+  execution::SingleWriterCell drained_replied;
+  execution::SingleWriterCell drained_at_limit;
   execution::SingleWriterCell blocked;  // clients that wait now, CLIENT PAUSE included
 };
 

@@ -113,6 +113,12 @@ expect "running already" "${up[@]}"
 KEYWAY_LOCAL_DIR=$TEST_TMPDIR/other expect "port $p1 is in use" "${up[@]}"
 expect "unknown option" "$local_scripts/up" --no-such-option
 
+# New proxies take the ports over.
+expect "proxy-$p2: process" "$local_scripts/restart-proxies" --no-build
+expect "proxy-$p1: process" "$local_scripts/restart-proxies" --no-build
+expect v redis-cli -p "$p1" get k
+"$local_scripts/status" || fail "status says that something is wrong after the proxies' restart"
+
 # The primary that has k dies: its replica serves k.
 moved=$(redis-cli -p "$s1" get k)
 owner=$s1

@@ -253,8 +253,9 @@ class AdminTests:
         self.assertEqual(client.value("CONFIG", "GET", "TimeOut"), [b"TimeOut", b"0"])
         self.assertEqual(client.call("CONFIG", "SET", "timeout", "0"), b"+OK\r\n")
         self.assertEqual(client.call("CONFIG", "SET", "timeout", "5", "maxmemory", "5"),
-                         b"-ERR CONFIG SET failed (possibly related to argument 'timeout') - it is keyway-proxy's own, set by "
-                         b"a flag at its start\r\n")
+                         b"-ERR CONFIG SET failed (possibly related to argument 'timeout') - it is keyway-proxy's own, and cannot "
+                         b"be set together with 'maxmemory', which is the shards'\r\n")
+        self.assertEqual(client.value("CONFIG", "GET", "timeout")[1], b"0")
         self.assertEqual(client.value("CONFIG", "GET", "maxmemory")[1], b"0")
 
     def test_info_adds_up(self):

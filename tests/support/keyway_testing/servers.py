@@ -177,7 +177,8 @@ class KeywayProxy(Server):
 
     def __init__(self, port=None, **flags):
         super().__init__(port)
-        self.flags = {"port": self.port, **flags}
+        # Clients that a test has left waiting do not keep its end waiting.
+        self.flags = {"port": self.port, "drain_timeout_ms": 2000, **flags}
 
     def command(self):
         flags = [f"--{name}={value}" for name, value in self.flags.items()]

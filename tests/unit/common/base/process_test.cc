@@ -65,6 +65,22 @@ TEST_F(ProcessTest, PidFile) {
             "Failed to write PID file: No such file or directory");
 }
 
+TEST_F(ProcessTest, APidFileThatASuccessorHasWritten) {
+  const std::string path = folder_ + "/pid";
+  EXPECT_EQ(ReadPidFile(path), 0);
+  {
+    PidFile file;
+    ASSERT_TRUE(file.Write(path).ok());
+    EXPECT_EQ(ReadPidFile(path), getpid());
+    std::ofstream(path) << getpid() + 1 << "\n";
+  }
+  EXPECT_EQ(ReadPidFile(path), getpid() + 1);
+  for (const char* text : {"", "no number", "-5"}) {
+    std::ofstream(path) << text;
+    EXPECT_EQ(ReadPidFile(path), 0) << text;
+  }
+}
+
 TEST_F(ProcessTest, DaemonizeLeavesTheTerminal) {
   std::string path = folder_ + "/daemon";
   int code = InChild([&path] {

@@ -4,7 +4,9 @@
 #include <sys/un.h>
 
 #include <cstdlib>
+#include <numeric>
 
+#include "common/net/reuse_port.h"
 #include "tests/unit/common/net/loop_fixture.h"
 
 namespace keyway::net {
@@ -58,6 +60,65 @@ TEST_F(ListenerTest, FindsAPortOnWhichNobodyListens) {
   const Expected<Endpoint> taken = Listener::FindFree(*free);
   ASSERT_FALSE(taken.ok());
   EXPECT_EQ(ToString(*free) + ": Address already in use", taken.error().message);
+}
+
+TEST_F(ListenerTest, AcceptsWhatWaitsBeforeItCloses) {
+  std::vector<std::unique_ptr<Stream>> accepted;
+  auto listener =
+      Listener::Listen(loop_, {"127.0.0.1", 0}, {},
+                       [&](std::unique_ptr<Stream> stream) { accepted.push_back(std::move(stream)); });
+  ASSERT_TRUE(listener.ok());
+  std::vector<std::unique_ptr<PlainSocket>> sockets;
+  for (int i = 0; i < 50; ++i) {
+    sockets.push_back(std::make_unique<PlainSocket>((*listener)->local()));
+  }
+  EXPECT_EQ(accepted.size(), 0u);
+  (*listener)->AcceptWaiting();
+  EXPECT_EQ(accepted.size(), 50u);
+  (*listener)->AcceptWaiting();
+  EXPECT_EQ(accepted.size(), 50u);
+}
+
+TEST_F(ListenerTest, SteersToPartOfAGroup) {
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    Listener::Options options;
+    options.reuse_port = true;
+    std::vector<std::unique_ptr<Listener>> group;
+    int counts[5] = {};
+    Endpoint endpoint{host, 0};
+    for (int& count : counts) {
+      auto listener = Listener::Listen(loop_, endpoint, options,
+                                       [&count](std::unique_ptr<Stream>) { ++count; });
+      if (!listener.ok() && std::string(host) == "::1") return;  // a machine without IPv6
+      ASSERT_TRUE(listener.ok()) << listener.error().message;
+      endpoint = (*listener)->local();
+      group.push_back(std::move(*listener));
+    }
+    EXPECT_EQ(*CountListeners(endpoint), 5);
+    const auto connect = [&] {
+      for (int& count : counts) count = 0;
+      std::vector<std::unique_ptr<PlainSocket>> sockets;
+      for (int i = 0; i < 200; ++i) sockets.push_back(std::make_unique<PlainSocket>(endpoint));
+      return RunUntil([&] { return std::accumulate(std::begin(counts), std::end(counts), 0) == 200; });
+    };
+    ASSERT_TRUE(Steer(group[3]->fd(), 3, 2).ok());
+    ASSERT_TRUE(connect());
+    EXPECT_EQ(counts[0] + counts[1] + counts[2], 0);
+    EXPECT_GT(counts[3], 0);
+    EXPECT_GT(counts[4], 0);
+    ASSERT_TRUE(StopSteering(group[3]->fd()).ok());
+    ASSERT_TRUE(connect());
+    EXPECT_GT(counts[0] + counts[1] + counts[2], 0);
+    // The others move to the places of those that are closed, never away from the first place behind.
+    ASSERT_TRUE(Steer(group[0]->fd(), 2, 1).ok());
+    for (int closed : {0, 1}) {
+      group[closed].reset();
+      EXPECT_EQ(*CountListeners(endpoint), 4 - closed);
+      ASSERT_TRUE(connect());
+      EXPECT_EQ(counts[0] + counts[1], 0);
+    }
+    EXPECT_FALSE(Steer(group[2]->fd(), 0, 0).ok());
+  }
 }
 
 TEST_F(ListenerTest, ResolvesAName) {

@@ -407,6 +407,61 @@ TEST_F(SessionTest, IdleClientsAreClosedBusyOnesAreNot) {
   EXPECT_EQ(busy.Receive("+v\r\n"), "+v\r\n");
 }
 
+TEST_F(SessionTest, ADrainClosesWhoWaitsForNothing) {
+  Make();
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& silent = Connect();
+  TestClient& busy = Connect();
+  TestClient& queueing = Connect();
+  Expect(silent, {"PING"}, "+PONG\r\n");
+  Expect(queueing, {"MULTI"}, "+OK\r\n");
+  busy.Send(Request({"GET", "b"}));
+  RunUntil(cluster_->loop, [this] { return !cluster_->node(0).log().empty(); });
+  sessions_->CloseSilent(60'000'000);
+  EXPECT_EQ(statistics_.drained_idle.Get(), 0u);
+  sessions_->CloseSilent(0);
+  EXPECT_EQ(statistics_.drained_idle.Get(), 1u);
+  EXPECT_TRUE(silent.WaitClosed());
+  EXPECT_EQ(sessions_->size(), 2u);
+  cluster_->node(0).Say("+v\r\n");
+  EXPECT_EQ(busy.Receive("+v\r\n"), "+v\r\n");
+  Expect(queueing, {"DISCARD"}, "+OK\r\n");
+  // The first part of a request.
+  busy.Send("*1\r\n$4\r\nPI");
+  RunFor(cluster_->loop, 20);
+  sessions_->CloseSilent(0);
+  EXPECT_TRUE(queueing.WaitClosed());
+  EXPECT_EQ(sessions_->size(), 1u);
+  busy.Send("NG\r\n");
+  EXPECT_EQ(busy.Receive("+PONG\r\n"), "+PONG\r\n");
+}
+
+TEST_F(SessionTest, ADrainClosesBehindALastReply) {
+  Make();
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  TestClient& client = Connect();
+  Expect(client, {"PING"}, "+PONG\r\n");
+  sessions_->HoldLastReplies({});
+  const auto close_silent = [this] {
+    RunFor(cluster_->loop, 60);
+    sessions_->CloseSilent(60'000'000);
+  };
+  client.Send(Request({"GET", "b"}) + Request({"GET", "b"}) + Request({"MULTI"}));
+  RunUntil(cluster_->loop, [this] { return cluster_->node(0).log().size() == 2; });
+  cluster_->node(0).Say("+1\r\n");
+  close_silent();
+  EXPECT_EQ(statistics_.drained_replied.Get(), 0u);
+  cluster_->node(0).Say("+2\r\n");
+  EXPECT_EQ(client.Receive("+1\r\n+2\r\n+OK\r\n"), "+1\r\n+2\r\n+OK\r\n");
+  close_silent();
+  EXPECT_EQ(statistics_.drained_replied.Get(), 0u);
+  client.Send(Request({"DISCARD"}));
+  close_silent();
+  EXPECT_TRUE(client.WaitClosed());
+  EXPECT_EQ(client.received(), "+OK\r\n");
+  EXPECT_EQ(statistics_.drained_replied.Get(), 1u);
+}
+
 TEST_F(SessionTest, WhoIsServedIsNotIdle) {
   SessionOptions options;
   options.idle_timeout_seconds = 1;
