@@ -56,7 +56,7 @@ std::string ShardRequest::DeadlineError(Outcome* outcome) const {
   const int deadline_ms = access_->options().deadline_ms;
   if (in_doubt() || last_error_.empty()) {
     std::string text = DeadlineText(net::ToString(node_), deadline_ms, in_doubt(), outcome);
-    if (state_ == State::kWaiting && !in_doubt() && !why_.empty()) text += ": " + why_;
+    if (!in_doubt() && !why_.empty()) text += ": " + why_;
     return text;
   }
   *outcome = cause_ == AwayCause::kNoShard ? Outcome::kNoTopology : Outcome::kError;
