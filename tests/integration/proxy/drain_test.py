@@ -120,6 +120,7 @@ class DrainTest(ProxiedClusterTest):
         """It sees the end of the stream as soon as the reply."""
         proxy = self.start_proxy(drain_timeout_ms=60_000)
         missed = []
+        under_way = set()
 
         def run(name):
             with connect(proxy) as client:
@@ -128,6 +129,7 @@ class DrainTest(ProxiedClusterTest):
                     if client.recv(100) != b"+OK\r\n":
                         missed.append(number)
                         return
+                    under_way.add(name)
                     client.setblocking(False)
                     try:
                         if client.recv(100) == b"":
@@ -139,6 +141,7 @@ class DrainTest(ProxiedClusterTest):
         threads = [threading.Thread(target=run, args=(f"key:{number}",)) for number in range(4)]
         for thread in threads:
             thread.start()
+        kt.wait_until(lambda: len(under_way) == len(threads), what="all clients to be at work")
         proxy.signal(signal.SIGTERM)
         self.assertEqual(proxy.wait(), 0)
         for thread in threads:
