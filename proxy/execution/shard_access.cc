@@ -20,6 +20,8 @@ constexpr int kSlotRetries = 256;
 constexpr int64_t kReplicaSilenceMicros = 2'000'000;
 // A node that has lost its slots and is well says so within this.
 constexpr uint64_t kGraceMs = 100;
+// An absence that the nodes may have noticed, too.
+constexpr int64_t kNoticedMicros = 500'000;
 // Between two looks whether such a node still owes replies.
 constexpr int64_t kOwedCheckMicros = 5'000;
 constexpr int64_t kMovingMicros = 2'000'000;
@@ -100,6 +102,7 @@ void ShardAccess::NoteAway(const net::Endpoint& node, AwayCause cause, std::stri
   WaitingRoom::Gate& gate = room_.CloseGate(node, now);
   gate.cause = cause;
   gate.detail = detail;
+  gate.precaution = false;
   node_choice_.MarkUnfit(node);
   RequestRefresh(&node);
   // Those who were sent together fail together: that is one attempt.
@@ -130,11 +133,12 @@ void ShardAccess::OpenSoon(const net::Endpoint& node) {
 void ShardAccess::Open(const net::Endpoint& node) {
   WaitingRoom::Gate* gate = room_.FindGate(node);
   if (gate == nullptr) return;
-  statistics_.shard_absence.Observe(
-      static_cast<uint64_t>(std::max<int64_t>(0, loop_.NowMicros() - gate->closed_since)));
+  const int64_t away_since = gate->closed_since;
+  const bool was_away = !gate->precaution;
   WaitingRoom::Line line;
   line.Splice(gate->line);
   room_.OpenGate(node);
+  if (was_away) NoteEndOfAbsence(node, away_since);
   Release(line);
 }
 
@@ -242,16 +246,17 @@ void ShardAccess::SetMap(topology::SlotMapPtr map) {
     request->ForgetRedirect();
   }
   const std::set<net::Endpoint> primaries = PrimariesOf(*map_);
+  std::vector<std::pair<net::Endpoint, int64_t>> replaced;
   for (auto it = room_.gates().begin(); it != room_.gates().end();) {
     const auto& [node, gate] = *it;
     const bool gone = !primaries.contains(node) && gate.scout == nullptr;
     if (gone) {
-      statistics_.shard_absence.Observe(
-          static_cast<uint64_t>(std::max<int64_t>(0, loop_.NowMicros() - gate.closed_since)));
+      if (!gate.precaution) replaced.emplace_back(node, gate.closed_since);
       std::erase(answered_, node);
     }
     it = gone ? room_.gates().erase(it) : std::next(it);
   }
+  for (const auto& [node, away_since] : replaced) NoteEndOfAbsence(node, away_since);
   Release(all);
   map_watchers_.ForEach([](MapWatcher& watcher) { watcher.OnNewMap(); });
 }
@@ -295,6 +300,25 @@ void ShardAccess::NoteLeavingNodes(const topology::SlotMap& before) {
   if (!leaving_.empty() && !leaving_timer_.active()) leaving_timer_.Start(kGraceMs, kGraceMs);
 }
 
+void ShardAccess::NoteEndOfAbsence(const net::Endpoint& node, int64_t away_since) {
+  statistics_.shard_absence.Observe(
+      static_cast<uint64_t>(std::max<int64_t>(0, loop_.NowMicros() - away_since)));
+  DoubtOthers(node, away_since);
+}
+
+void ShardAccess::DoubtOthers(const net::Endpoint& node, int64_t away_since) {
+  const int64_t now = loop_.NowMicros();
+  if (map_ == nullptr || now - away_since < kNoticedMicros) return;
+  for (const topology::Shard& shard : map_->shards()) {
+    const net::Endpoint& other = shard.primary.endpoint;
+    if (other == node || room_.FindGate(other) != nullptr) continue;
+    WaitingRoom::Gate& gate = room_.CloseGate(other, now);
+    gate.precaution = true;
+    gate.cause = AwayCause::kClusterDown;
+    gate.detail = "the cluster has not been whole";
+  }
+}
+
 void ShardAccess::HoldSuccessors(const topology::SlotMap& before) {
   if (leaving_.empty()) return;
   const std::set<net::Endpoint> primaries = PrimariesOf(*map_);
@@ -309,9 +333,9 @@ void ShardAccess::HoldSuccessors(const topology::SlotMap& before) {
     if (from == nullptr || to == nullptr || primaries.contains(from->primary.endpoint)) continue;
     const net::Endpoint& old_node = from->primary.endpoint;
     const WaitingRoom::Gate* old_gate = room_.FindGate(old_node);
-    WaitingRoom::Gate& gate = room_.CloseGate(
-        to->primary.endpoint, old_gate == nullptr ? loop_.NowMicros() : old_gate->closed_since);
+    WaitingRoom::Gate& gate = room_.CloseGate(to->primary.endpoint, loop_.NowMicros());
     if (gate.detail.empty()) {
+      gate.precaution = true;
       gate.cause = old_gate == nullptr ? AwayCause::kMoving : old_gate->cause;
       gate.detail = net::ToString(to->primary.endpoint) + " takes over from " + net::ToString(old_node);
     }

@@ -129,6 +129,10 @@ class ShardAccess final : private backend::NodeWatcher {
   void NoteLeavingNodes(const topology::SlotMap& before);
   // Closes the gates of the nodes that take over from those that have lost all slots.
   void HoldSuccessors(const topology::SlotMap& before);
+  // `node` was away from then until now: closes the gates of all other primaries, until each has
+  // answered.
+  void DoubtOthers(const net::Endpoint& node, int64_t away_since);
+  void NoteEndOfAbsence(const net::Endpoint& node, int64_t away_since);
   bool PredecessorsOwe(const WaitingRoom::Gate& gate) const;
   // Whether no scout may be sent yet.
   bool IsHeld(const WaitingRoom::Gate& gate, const net::Endpoint& node) const;

@@ -7,6 +7,8 @@
 //            time, the first in the line, is sent as a scout; when a node answers, its gate opens and
 //            the whole line is sent. The gate of a node that takes over from another one is closed, too,
 //            and no scout is sent before that one owes no reply: what it has not executed goes first.
+//            So are all others when one node's absence ends: as long as a slot is nobody's they may
+//            refuse everything, and stop doing so in the middle of a pipeline.
 //   a slot   whose shard is well, but cannot serve this request: keys on their way to another node, a
 //            slot nobody serves. A few of the line are sent again each time.
 //   a map    that names a shard for the slot.
@@ -39,6 +41,7 @@ class WaitingRoom {
     int64_t closed_since = 0;
     int64_t next_scout = 0;  // not before
     int attempts = 0;
+    bool precaution = false;  // the node has not been seen to be away
     AwayCause cause = AwayCause::kConnect;
     std::string detail;
     ShardRequest* scout = nullptr;
