@@ -20,6 +20,8 @@ constexpr int kSlotRetries = 256;
 constexpr int64_t kReplicaSilenceMicros = 2'000'000;
 // A node that has lost its slots and is well says so within this.
 constexpr uint64_t kGraceMs = 100;
+// It may be a long script, and the node well.
+constexpr int64_t kSlowScoutMicros = 100'000;
 // An absence that the nodes may have noticed, too.
 constexpr int64_t kNoticedMicros = 500'000;
 // Between two looks whether such a node still owes replies.
@@ -69,13 +71,18 @@ bool ShardAccess::MayGo(ShardRequest& request, const net::Endpoint& node) {
   WaitingRoom::Gate* gate = room_.FindGate(node);
   if (gate == nullptr) return true;
   // Those before it in the line are the next scouts.
-  if (gate->scout != nullptr || loop_.NowMicros() < gate->next_scout ||
+  if (IsScouted(*gate) || loop_.NowMicros() < gate->next_scout ||
       (!gate->line.empty() && gate->line.front().ticket() < request.ticket()) ||
       IsHeld(*gate, node)) {
     return false;
   }
   gate->scout = &request;
+  gate->scout_since = loop_.NowMicros();
   return true;
+}
+
+bool ShardAccess::IsScouted(const WaitingRoom::Gate& gate) const {
+  return gate.scout != nullptr && loop_.NowMicros() - gate.scout_since < kSlowScoutMicros;
 }
 
 bool ShardAccess::PredecessorsOwe(const WaitingRoom::Gate& gate) const {
@@ -199,7 +206,7 @@ void ShardAccess::Wake() {
   std::vector<net::Endpoint> due;
   const int64_t now = loop_.NowMicros();
   for (const auto& [node, gate] : room_.gates()) {
-    if (gate.scout == nullptr && !gate.line.empty() && now >= gate.next_scout) due.push_back(node);
+    if (!IsScouted(gate) && !gate.line.empty() && now >= gate.next_scout) due.push_back(node);
   }
   for (const net::Endpoint& node : due) {
     WaitingRoom::Gate* gate = room_.FindGate(node);

@@ -133,6 +133,8 @@ class ShardAccess final : private backend::NodeWatcher {
   // answered.
   void DoubtOthers(const net::Endpoint& node, int64_t away_since);
   void NoteEndOfAbsence(const net::Endpoint& node, int64_t away_since);
+  // Whether a scout is out that has not taken too long.
+  bool IsScouted(const WaitingRoom::Gate& gate) const;
   bool PredecessorsOwe(const WaitingRoom::Gate& gate) const;
   // Whether no scout may be sent yet.
   bool IsHeld(const WaitingRoom::Gate& gate, const net::Endpoint& node) const;

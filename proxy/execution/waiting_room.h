@@ -4,7 +4,7 @@
 // were started (their tickets):
 //
 //   a node   whose gate is closed: it cannot be reached, or says that it cannot serve. One request at a
-//            time, the first in the line, is sent as a scout; when a node answers, its gate opens and
+//            time, the first in the line, is sent as a scout, another one if it takes long; when a node answers, its gate opens and
 //            the whole line is sent. The gate of a node that takes over from another one is closed, too,
 //            and no scout is sent before that one owes no reply: what it has not executed goes first.
 //            So are all others when one node's absence ends: as long as a slot is nobody's they may
@@ -44,7 +44,8 @@ class WaitingRoom {
     bool precaution = false;  // the node has not been seen to be away
     AwayCause cause = AwayCause::kConnect;
     std::string detail;
-    ShardRequest* scout = nullptr;
+    ShardRequest* scout = nullptr;  // the last one
+    int64_t scout_since = 0;
     // Whose slots the node has taken over. While they owe replies nobody is sent.
     std::vector<net::Endpoint> predecessors;
     Line line;

@@ -25,7 +25,8 @@ from one_slot import KeysInOneSlot  # noqa: E402
 _CASES = _HERE / "cases"
 _ONLY_EXCLUDED = bool(os.environ.get("KEYWAY_EXCLUDED"))
 _DIRECTIVES = {"enable_debug_command": "yes"}
-_FLAGS = {"enable_debug_command": "true"}
+# What CONFIG GET says is as by default with Redis.
+_FLAGS = {"enable_debug_command": "true", "maxmemory_clients": 0}
 # Its slot is of the first shard, where scripts without keys are executed, which then find the keys that they name in their code.
 _TAG = "b"
 # The nodes, by the name that KEYWAY_NODES takes. A shard's cluster may have several databases, Redis 7.0's cannot.

@@ -344,6 +344,18 @@ TEST_F(OperationsTest, AScoutThatGivesUpIsFollowedByTheNext) {
   EXPECT_EQ(reply(second), "+OK\r\n");
 }
 
+TEST_F(OperationsTest, AScoutThatTakesLongIsFollowedByAnother) {
+  Make({.retry_interval_ms = 5});
+  int asked = 0;
+  cluster_->node(0).set_answer(
+      [&](const Words&) { return ++asked == 1 ? "-LOADING x\r\n" : ""; });
+  Start({"INCR", kKeys[0]});
+  RunUntil(cluster_->loop, [&] { return asked == 2; });
+  Start({"APPEND", kKeys[0], "x"});
+  EXPECT_TRUE(RunUntil(cluster_->loop, [&] { return asked == 3; }));
+  EXPECT_EQ(cluster_->node(0).log().back(), "APPEND b x");
+}
+
 TEST_F(OperationsTest, WhatASilentNodeOwesIsGivenUpWhenAnotherOneHasItsSlots) {
   Make({.deadline_ms = 5000});
   cluster_->node(0).set_answer([](const Words&) { return ""; });
