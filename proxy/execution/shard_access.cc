@@ -155,7 +155,9 @@ bool ShardAccess::Wait(ShardRequest& request, Await await) {
     case Await::kNode: {
       WaitingRoom::Gate& gate = room_.CloseGate(request.node(), loop_.NowMicros());
       room_.Enter(gate.line, request);
-      if (gate.scout == nullptr) WakeWithin(gate.next_scout - loop_.NowMicros());
+      const int64_t next =
+          gate.scout == nullptr ? gate.next_scout : gate.scout_since + kSlowScoutMicros;
+      WakeWithin(next - loop_.NowMicros());
       break;
     }
     case Await::kSlot:
