@@ -328,7 +328,7 @@ TEST_F(OperationsTest, OneScoutAsksANodeThatCannotServe) {
 }
 
 TEST_F(OperationsTest, AScoutThatGivesUpIsFollowedByTheNext) {
-  Make({.deadline_ms = 200, .retry_interval_ms = 5});
+  Make({.deadline_ms = 80, .retry_interval_ms = 5});
   int asked = 0;
   cluster_->node(0).set_answer([&](const Words& words) -> std::string {
     if (++asked == 1) return "-LOADING x\r\n";
@@ -336,7 +336,7 @@ TEST_F(OperationsTest, AScoutThatGivesUpIsFollowedByTheNext) {
   });
   const size_t scout = Start({"INCR", kKeys[0]});
   RunUntil(cluster_->loop, [&] { return asked == 2; });
-  RunFor(cluster_->loop, 50);
+  RunFor(cluster_->loop, 20);
   const size_t second = Start({"SET", kKeys[0], "v"});
   EXPECT_TRUE(reply(scout).starts_with("-UNCERTAIN "));
   // The silent connection keeps the order of replies: the answer to the scout comes first.
