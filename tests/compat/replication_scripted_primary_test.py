@@ -141,7 +141,7 @@ class HandshakeTest(kt.TestCase):
             text = re.sub(r"RDB age \d+|\d+\.\d\d Mb|\(user request from.*|id=\d+ addr=.*? resp=2", "N", head[2])
             # A peer that closes with something unread resets the connection: a race between its end and what is sent to it.
             text = re.sub(r": (Success|Connection reset by peer)$", ": closed", text)
-            text = re.sub(r"[0-9a-f]{40}", "ID", text.replace(str(primary.port), "PORT"))
+            text = re.sub(r"[0-9a-f]{40}", "ID", text).replace(str(primary.port), "PORT")
             # Where redis-server says -ERR and where not is told by nothing but its source.
             text = re.sub(r"Query buffer during protocol error: .*", "", text.replace("'-ERR ", "'"))
             if "Latest backlog" not in text:
