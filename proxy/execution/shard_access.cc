@@ -257,7 +257,10 @@ void ShardAccess::SetMap(topology::SlotMapPtr map) {
   const std::set<net::Endpoint> primaries = PrimariesOf(*map_);
   std::vector<std::pair<net::Endpoint, int64_t>> replaced;
   for (auto it = room_.gates().begin(); it != room_.gates().end();) {
-    const auto& [node, gate] = *it;
+    auto& [node, gate] = *it;
+    // One that has slots again always owes something.
+    std::erase_if(gate.predecessors,
+                  [&primaries](const net::Endpoint& other) { return primaries.contains(other); });
     const bool gone = !primaries.contains(node) && gate.scout == nullptr;
     if (gone) {
       if (!gate.precaution) replaced.emplace_back(node, gate.closed_since);

@@ -368,6 +368,19 @@ TEST_F(OperationsTest, WhatASilentNodeOwesIsGivenUpWhenAnotherOneHasItsSlots) {
   EXPECT_TRUE(reply(write).starts_with("-UNCERTAIN ")) << replies_[write];
 }
 
+TEST_F(OperationsTest, ASuccessorDoesNotWaitForANodeThatHasSlotsAgain) {
+  Make({.deadline_ms = 5000});
+  cluster_->node(0).set_answer([](const Words&) { return ""; });
+  Start({"GET", kKeys[0]});
+  RunUntil(cluster_->loop, [this] { return cluster_->node(0).log().size() == 1; });
+  cluster_->node(1).set_answer([](const Words&) { return "+there\r\n"; });
+  cluster_->access.SetMap(cluster_->Map({1, 1, 2}));
+  const size_t later = Start({"GET", kKeys[0]});
+  EXPECT_EQ(cluster_->statistics.waiting_requests.Get(), 1u);
+  cluster_->access.SetMap(cluster_->Map({1, 0, 2}));
+  EXPECT_EQ(reply(later), "+there\r\n");
+}
+
 TEST_F(OperationsTest, NothingMoreIsSentToANodeThatHangsWhileOthersAnswer) {
   auto backend_options = QuickBackend();
   backend_options.stuck_ms = 50;
